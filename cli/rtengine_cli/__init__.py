@@ -1,0 +1,1 @@
+"""The `rtengine` command. Thin: parse, call the engine, print."""

@@ -1,0 +1,162 @@
+"""What a session asks of the models, and what comes back.
+
+A job is one request to one stage. Its results are small frozen dataclasses whose ``name`` is the name that machine
+files use (``generate.text``). Jobs and results carry plain data only, so that a host may send them to another process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+ChatMessage = dict[str, Any]
+"""One message in the shape of the chat completions API (``role``, ``content``, ``tool_calls``, ``tool_call_id``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribeRequest:
+    """Turn one utterance into text."""
+
+    stage: ClassVar[str] = "transcribe"
+    audio: bytes
+    """Mono PCM16, little endian."""
+    rate: int
+    """Samples per second of ``audio``: 8000, 16000 or 24000."""
+    language: str | None = None
+    """ISO 639-1 code given by the client; None lets the model detect it where it can."""
+    prompt: str | None = None
+    logprobs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateRequest:
+    """Answer a conversation with text and function calls."""
+
+    stage: ClassVar[str] = "generate"
+    messages: tuple[ChatMessage, ...]
+    tools: tuple[dict[str, Any], ...] = ()
+    """Function tools in the shape of the chat completions API: ``{"type": "function", "function": {...}}``."""
+    tool_choice: str | dict[str, Any] = "auto"
+    parallel_tool_calls: bool | None = None
+    max_tokens: int | None = None
+    prefill_only: bool = False
+    """Read the prompt into the model's cache and answer nothing: the next generation starts sooner."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakRequest:
+    """Say one clause."""
+
+    stage: ClassVar[str] = "speak"
+    text: str
+    voice: str
+    speed: float = 1.0
+    encoding: str = "pcm"
+    """Encoding of the audio to return: ``pcm`` (PCM16, little endian), ``pcmu`` or ``pcma`` (G.711)."""
+    rate: int = 24000
+    """Samples per second of the audio to return; 8000 for G.711."""
+
+
+Request = TranscribeRequest | GenerateRequest | SpeakRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request of one session. Results of a job that was cancelled are dropped by whoever sees them first."""
+
+    id: str
+    session_id: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribeDelta:
+    """Words that are certain by now, while the rest is still being decoded."""
+
+    name: ClassVar[str] = "transcribe.delta"
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribeDone:
+    name: ClassVar[str] = "transcribe.done"
+    transcript: str
+    seconds: float
+    """Length of the audio that was transcribed."""
+    language: str | None = None
+    """Language that was given or detected."""
+    logprobs: tuple[tuple[str, float], ...] | None = None
+    """(token, log probability) pairs, when asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateText:
+    name: ClassVar[str] = "generate.text"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateCall:
+    """The model begins a function call; its arguments follow as ``GenerateArguments``."""
+
+    name: ClassVar[str] = "generate.call"
+    call_id: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateArguments:
+    name: ClassVar[str] = "generate.arguments"
+    call_id: str
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateDone:
+    name: ClassVar[str] = "generate.done"
+    finish_reason: str
+    """``stop``, ``length``, ``tool_calls`` or ``content_filter``, as in the chat completions API."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakAudio:
+    name: ClassVar[str] = "speak.audio"
+    audio: bytes
+    """In the encoding and rate of the request."""
+    duration_ms: float
+    text: str = ""
+    """The clause this audio begins; empty on the clause's further chunks."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakDone:
+    name: ClassVar[str] = "speak.done"
+
+
+@dataclass(frozen=True, slots=True)
+class JobFailed:
+    """The job ended without its result. Machine files see it as ``<stage>.failed``."""
+
+    name: ClassVar[str] = "failed"
+    message: str
+    code: str | None = None
+    type: str = "server_error"
+
+
+Result = (
+    TranscribeDelta
+    | TranscribeDone
+    | GenerateText
+    | GenerateCall
+    | GenerateArguments
+    | GenerateDone
+    | SpeakAudio
+    | SpeakDone
+    | JobFailed
+)
+
+FINAL = (TranscribeDone, GenerateDone, SpeakDone, JobFailed)
+"""Exactly one of these ends every job that was not cancelled."""

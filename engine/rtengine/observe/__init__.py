@@ -1,0 +1,1 @@
+"""Logs and the time line of a turn."""

@@ -1,0 +1,32 @@
+"""The parts of a profile that the server and the sessions read as they are."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(Settings):
+    """Where the server listens, and whom it lets in."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(8765, ge=0, le=65535, description="Port for WebSocket and HTTP; 0 takes a free one")
+    origins: list[str] = Field(
+        default_factory=list, description="Browser origins let in besides the server's own, such as `https://app.example`"
+    )
+    drain_seconds: float = Field(20, ge=0, description="How long running responses may finish after SIGTERM")
+
+
+class Limits(Settings):
+    """What one server and one session may use."""
+
+    sessions: int = Field(64, ge=1, description="Sessions at once; more are refused with HTTP 503")
+    session_seconds: float = Field(3600, gt=0, description="A session ends after this, with `session_expired`")
+    response_seconds: float = Field(120, gt=0, description="A response that takes longer fails")
+    message_bytes: int = Field(24 << 20, ge=1 << 16, description="Largest frame a client may send")
+    buffer_seconds: float = Field(600, gt=0, description="Audio the input buffer holds before a commit")
+    write_buffer_bytes: int = Field(16 << 20, ge=1 << 16, description="Unsent output after which a client that does not read is dropped")
+    context_tokens: int = Field(1800, ge=128, description="History given to the chat model, estimated; the oldest items are left out first")

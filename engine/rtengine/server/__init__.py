@@ -1,0 +1,1 @@
+"""WebSocket and HTTP on one port: the shell that executes what sessions ask for."""

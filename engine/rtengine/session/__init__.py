@@ -1,0 +1,1 @@
+"""The sans-I/O core: events and a time go in, effects come out."""
