@@ -27,7 +27,7 @@ class VoiceActivity(Protocol):
     """A streaming detector of one session. One object sees one continuous stream, in pieces of any length."""
 
     def configure(self, threshold: float, silence_ms: float) -> None:
-        """Set the server_vad fields: ``threshold`` 0..1, and how much silence ends an utterance. Takes effect at once."""
+        """Set the server_vad fields: ``threshold`` 0..1, and how much silence ends an utterance. At once."""
         ...
 
     def feed(self, samples: NDArray[np.int16]) -> list[Edge]:
@@ -37,3 +37,14 @@ class VoiceActivity(Protocol):
     def reset(self) -> None:
         """Forget the utterance under way (the buffer was cleared or committed); the audio clock goes on."""
         ...
+
+
+def detector(name: Literal["silero", "webrtc"], rate: int) -> VoiceActivity:
+    """A detector of a new stream of ``rate`` samples a second. Loads its library when it is first asked for."""
+    if name == "silero":
+        from rtengine.audio.silero import silero
+
+        return silero(rate)
+    from rtengine.audio.webrtc import webrtc
+
+    return webrtc(rate)

@@ -33,7 +33,7 @@ class Vocabulary:
     """Likewise, for expressions. Looked up on ``host.functions`` at run time."""
     pure: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     """Functions that need no host: called as they are."""
-    roots: Mapping[str, type] = field(default_factory=dict)
+    roots: Mapping[str, Any] = field(default_factory=dict)
     """Read-only objects every expression may start from, beside ``ctx`` and ``event``; attributes of ``host.roots``."""
     types: Mapping[str, Any] = field(default_factory=dict)
     """Names that ``context`` and event fields may use as a type, beside the plain ones."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -15,7 +17,12 @@ class ServerSettings(Settings):
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8765, ge=0, le=65535, description="Port for WebSocket and HTTP; 0 takes a free one")
     origins: list[str] = Field(
-        default_factory=list, description="Browser origins let in besides the server's own, such as `https://app.example`"
+        default_factory=list,
+        description="Browser origins let in besides the server's own, such as `https://app.example`",
+    )
+    hosts: list[str] = Field(
+        default_factory=list,
+        description="Host names answered to besides this machine's own, when listening on loopback behind a proxy",
     )
     drain_seconds: float = Field(20, ge=0, description="How long running responses may finish after SIGTERM")
 
@@ -26,7 +33,29 @@ class Limits(Settings):
     sessions: int = Field(64, ge=1, description="Sessions at once; more are refused with HTTP 503")
     session_seconds: float = Field(3600, gt=0, description="A session ends after this, with `session_expired`")
     response_seconds: float = Field(120, gt=0, description="A response that takes longer fails")
+    transcription_seconds: float = Field(30, gt=0, description="A transcription that takes longer fails")
     message_bytes: int = Field(24 << 20, ge=1 << 16, description="Largest frame a client may send")
     buffer_seconds: float = Field(600, gt=0, description="Audio the input buffer holds before a commit")
-    write_buffer_bytes: int = Field(16 << 20, ge=1 << 16, description="Unsent output after which a client that does not read is dropped")
-    context_tokens: int = Field(1800, ge=128, description="History given to the chat model, estimated; the oldest items are left out first")
+    write_buffer_bytes: int = Field(
+        16 << 20, ge=1 << 16, description="Unsent output after which a client that does not read is dropped"
+    )
+    request_bytes: int = Field(1 << 20, ge=1 << 10, description="Largest body of an HTTP request")
+    request_seconds: float = Field(10, gt=0, description="An HTTP request, or a handshake, must be complete by then")
+    context_tokens: int = Field(
+        1800, ge=128, description="History given to the chat model, estimated; the oldest items are left out first"
+    )
+
+
+class Workers(Settings):
+    """How many jobs of each stage run at once."""
+
+    transcribe: int = Field(2, ge=1, le=256, description="Utterances turned into text at once")
+    generate: int = Field(8, ge=1, le=1024, description="Answers generated at once")
+    speak: int = Field(2, ge=1, le=256, description="Clauses spoken at once")
+
+
+class PipelineSettings(Settings):
+    """Where the models run."""
+
+    host: Literal["local"] = Field("local", description="`local`: threads of the server's own process")
+    workers: Workers = Field(default_factory=Workers, description="How many jobs of each stage run at once")

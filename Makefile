@@ -1,0 +1,86 @@
+# A fresh machine needs Python 3.11 or newer, and nothing else.
+#   make run     install, fetch the weights the profile needs, start the server
+#   make demo    the same, then ask it a recorded question and save its spoken answer
+#   make test    everything that must hold before a change is merged
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+PROFILE ?= default
+PYTEST  ?=
+
+# The first interpreter that fits, the version the pins were tried with before others; PYTHON=… overrides it.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: help run demo test quick style types unit soak coverage weights format schemas clean
+
+help:
+	@sed -n '2,4s/^#  *//p' Makefile
+	@echo 'make quick   style, types and the tests that need no model'
+	@echo 'make soak    minutes of load against a running server'
+	@echo 'make coverage  the tests with line and branch coverage'
+	@echo 'make format  let ruff lay out the code'
+	@echo 'make schemas  write the JSON Schemas that editors use for YAML files'
+
+run: $(VENV)/.installed
+	$(BIN)/rtengine run --profile $(PROFILE)
+
+demo: $(VENV)/.installed
+	$(BIN)/rtengine demo --profile $(PROFILE)
+
+test: style types weights
+	$(BIN)/pytest -m "not soak" $(PYTEST)
+
+quick: style types
+	$(BIN)/pytest -m "not (soak or models or packaging)" $(PYTEST)
+
+soak: $(VENV)/.tested
+	$(BIN)/pytest -m soak $(PYTEST)
+
+coverage: $(VENV)/.tested weights
+	$(BIN)/pytest -m "not (soak or packaging)" --cov --cov-report=term $(PYTEST)
+
+style: $(VENV)/.tested
+	$(BIN)/ruff check engine cli tests
+	$(BIN)/ruff format --check engine cli tests
+	$(BIN)/lint-imports
+	$(BIN)/rtengine check
+
+types: $(VENV)/.tested
+	$(BIN)/mypy
+
+format: $(VENV)/.tested
+	$(BIN)/ruff check --fix engine cli tests
+	$(BIN)/ruff format engine cli tests
+
+schemas: $(VENV)/.installed
+	$(BIN)/rtengine schema machine > machines/schema.json
+	$(BIN)/rtengine schema profile > profiles/schema.json
+
+# Files that are already in the cache are verified, not fetched again.
+weights: $(VENV)/.installed
+	$(BIN)/rtengine models pull
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo 'error: no Python 3.11 or newer found' >&2; \
+		echo 'hint: install python3.11, or name one: make PYTHON=/path/to/python' >&2; exit 1; }
+	@# Debian ships venv without ensurepip: then pip is fetched into an environment made without it.
+	$(PYTHON) -m venv $(VENV) 2>/dev/null || $(PYTHON) -m venv --without-pip $(VENV)
+	@$@ -m pip --version >/dev/null 2>&1 || $(PYTHON) -m pip --python $@ install --quiet pip 2>/dev/null || { \
+		echo 'error: the new environment has no pip' >&2; \
+		echo 'hint: install the python3-venv package of your system' >&2; exit 1; }
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,openai]'
+	@touch $@
+
+$(VENV)/.tested: pyproject.toml $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,openai,test]'
+	@touch $@

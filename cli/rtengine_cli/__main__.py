@@ -1,0 +1,5 @@
+"""``python -m rtengine_cli``."""
+
+from rtengine_cli.main import main
+
+main()

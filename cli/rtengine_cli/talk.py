@@ -1,0 +1,142 @@
+"""``rtengine talk``: speak with any Realtime server, from a file or a microphone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from rtengine.errors import RtengineError
+from rtengine_cli.client import CHUNK, Client, realtime_url, session
+from rtengine_cli.exchange import Exchange
+from rtengine_cli.microphone import converse, sound_devices
+from rtengine_cli.recording import BYTES_PER_SECOND, read_wav, write_wav
+
+DEFAULT_URL = "ws://127.0.0.1:8765"
+OPENAI_HOST = "api.openai.com"
+ANSWER_SECONDS = 120.0
+START_SECONDS = 10.0
+SILENCE_CHUNKS = 30
+"""Sent at most after a recording, so that the server hears the end of its last turn."""
+
+
+def talk(
+    url: Annotated[
+        str, typer.Option(help="Server: ws://host:port, http://host:port/v1, or a full address.")
+    ] = DEFAULT_URL,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RTENGINE_API_KEY", help="API key. For OpenAI's own host OPENAI_API_KEY is taken.", show_envvar=True
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Model to ask the server for.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="WAV file to say, instead of the microphone.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="WAV file for the spoken answer.")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Send the file at once, not at the speed of speech.")] = False,
+    events: Annotated[bool, typer.Option("--events", help="Show every server event.")] = False,
+) -> None:
+    """Talk with a server; prints both sides as text."""
+    audio = None if file is None else read_wav(file)
+    devices = sound_devices() if file is None else None
+    address = realtime_url(url, model)
+
+    async def conversation() -> Exchange:
+        async with session(address, key_for(address, key)) as client:
+            client.listeners.append(Printer(client.exchange, events))
+            await begin(client)
+            if audio is not None:
+                await say(client, audio, fast=fast)
+            else:
+                await converse(client, devices)
+            return client.exchange
+
+    try:
+        exchange = asyncio.run(conversation())
+    except KeyboardInterrupt:
+        return
+    if out is not None and exchange.answer:
+        write_wav(out, bytes(exchange.answer))
+        typer.echo(f"{out}: {len(exchange.answer) / BYTES_PER_SECOND:.1f} s of speech", err=True)
+    if file is not None and "completed" not in exchange.statuses:
+        raise RtengineError("the server gave no complete answer")
+
+
+def key_for(address: str, key: str | None) -> str | None:
+    """OpenAI's key goes to OpenAI alone, however the variable came to be set."""
+    host = urlsplit(address).hostname
+    return key or (os.environ.get("OPENAI_API_KEY") if host == OPENAI_HOST else None)
+
+
+async def begin(client: Client) -> None:
+    """Wait for the session, and ask for PCM and for a transcript of what is said."""
+    await client.until(lambda exchange: bool(exchange.session or exchange.errors), START_SECONDS, "session.created")
+    pcm = {"type": "audio/pcm", "rate": 24000}
+    listening: dict[str, Any] = {"format": pcm}
+    if not client.exchange.transcribes:
+        listening["transcription"] = {"model": "whisper-1"}
+    await update(
+        client,
+        {"input": listening} if client.exchange.only_transcribes else {"input": listening, "output": {"format": pcm}},
+    )
+
+
+async def update(client: Client, audio: dict[str, Any] | None = None) -> None:
+    """Change the session, or nothing: the answer comes once everything sent before has been taken in."""
+    updates = client.exchange.updates
+    change = {"audio": audio} if audio else {}
+    await client.send("session.update", session={"type": client.exchange.session.get("type", "realtime"), **change})
+    await client.until(
+        lambda exchange: exchange.updates > updates or bool(exchange.errors), START_SECONDS, "session.updated"
+    )
+
+
+async def say(client: Client, audio: bytes, *, fast: bool = False) -> None:
+    """Send a recording, and wait until everything in it has been answered."""
+    exchange = client.exchange
+    await client.stream(audio, fast=fast)
+    if exchange.detects_turns:
+        await finish_turn(client, fast=fast)
+    else:
+        await client.send("input_audio_buffer.commit")
+    if not exchange.answers_turns and not exchange.only_transcribes:
+        await client.send("response.create")
+        await client.until(lambda exchange: bool(exchange.live or exchange.statuses), START_SECONDS, "response.created")
+    await client.until(lambda exchange: exchange.settled, ANSWER_SECONDS, "complete answer")
+
+
+async def finish_turn(client: Client, *, fast: bool) -> None:
+    """Send silence until the server has heard the end of the last turn."""
+    for _ in range(SILENCE_CHUNKS):
+        if not fast and client.exchange.stops and not client.exchange.speaking:
+            break
+        await client.stream(bytes(CHUNK), fast=fast)
+    await update(client)
+    if not client.exchange.starts:
+        raise RtengineError("the server heard no speech in the recording")
+    await client.until(lambda exchange: not exchange.speaking, START_SECONDS, "end of the turn")
+
+
+class Printer:
+    """Shows the conversation line by line as it completes, and errors."""
+
+    def __init__(self, exchange: Exchange, events: bool) -> None:
+        self._exchange = exchange
+        self._events = events
+        self._lines = 0
+        self._errors = 0
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if self._events:
+            typer.echo(f"  {event.get('type')}", err=True)
+        for line in self._exchange.lines[self._lines :]:
+            typer.echo(f"{line.who:>5}: {line.text}")
+        for error in self._exchange.errors[self._errors :]:
+            typer.echo(f"error: {error['error'].get('message')}", err=True)
+        self._lines, self._errors = len(self._exchange.lines), len(self._exchange.errors)

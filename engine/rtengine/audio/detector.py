@@ -1,0 +1,107 @@
+"""A voice activity detector of one session: stream in, edges out, around any classifier of short frames."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtengine.audio.activity import Edge
+from rtengine.audio.endpointer import Endpointer, Timing
+
+Stream = NDArray[np.float32]
+"""Mono samples in the range of PCM16, as floats."""
+
+_IDLE_POWER = 32768.0**2 * 10**-7.0
+"""-70 dBFS: digital silence, or a muted microphone."""
+_IDLE_AFTER_MS = 1000
+
+
+class Classifier(Protocol):
+    """Tells speech from everything else, frame by frame."""
+
+    rate: int
+    """Samples per second of the frames."""
+    hop: int
+    """Samples per hop, the grid on which power is measured."""
+    frame: int
+    """Samples per frame, a multiple of ``hop``."""
+    timing: Timing
+
+    def configure(self, threshold: float) -> float:
+        """Adapt to a new threshold, and return the one to compare probabilities with."""
+        ...
+
+    def probability(self, frame: Stream) -> float:
+        """How likely the next frame is speech, 0..1."""
+        ...
+
+    def skip(self, frame: Stream) -> None:
+        """The next frame is one more of a long silence: remember what the following frame needs of it."""
+        ...
+
+
+class Converter(Protocol):
+    """Brings the session's samples to the classifier's rate, without delay."""
+
+    def feed(self, samples: NDArray[np.int16]) -> Stream: ...
+
+
+class Detector:
+    """Implements ``VoiceActivity``."""
+
+    def __init__(self, classifier: Classifier, converter: Converter) -> None:
+        self._classifier = classifier
+        self._converter = converter
+        self._endpointer = Endpointer(classifier.timing)
+        self._hops_per_frame = classifier.frame // classifier.hop
+        self._idle_after = _IDLE_AFTER_MS / classifier.timing.hop_ms
+        self._pending: Stream = np.zeros(0, np.float32)
+        self._counted = 0
+        """Hops of the pending samples whose power was already taken."""
+        self._still = 0
+        """Hops of near digital silence in a row."""
+        self.configure(0.5, 500.0)
+
+    def configure(self, threshold: float, silence_ms: float) -> None:
+        self._endpointer.configure(self._classifier.configure(threshold), silence_ms)
+
+    def reset(self) -> None:
+        self._endpointer.reset()
+
+    def feed(self, samples: NDArray[np.int16]) -> list[Edge]:
+        stream = self._converter.feed(samples)
+        if len(self._pending):
+            stream = np.concatenate((self._pending, stream))
+        classifier, endpointer = self._classifier, self._endpointer
+        frame, per_frame = classifier.frame, self._hops_per_frame
+        edges: list[Edge] = []
+        for index, power in enumerate(self._powers(stream), start=self._counted + 1):
+            self._still = self._still + 1 if power < _IDLE_POWER else 0
+            edge = endpointer.hop(power)
+            if edge is not None:
+                edges.append(edge)
+            if index % per_frame == 0:
+                end = index // per_frame * frame
+                edge = endpointer.decide(self._probability(stream[end - frame : end]))
+                if edge is not None:
+                    edges.append(edge)
+        hops = len(stream) // classifier.hop
+        frames = hops // per_frame
+        self._pending = stream[frames * frame :]
+        self._counted = hops - frames * per_frame
+        return edges
+
+    def _probability(self, frame: Stream) -> float:
+        if self._still > self._idle_after and self._endpointer.idle:
+            self._classifier.skip(frame)
+            return 0.0
+        return self._classifier.probability(frame)
+
+    def _powers(self, stream: Stream) -> list[float]:
+        """Mean squares of the hops not counted yet."""
+        hop = self._classifier.hop
+        new = stream[self._counted * hop : len(stream) // hop * hop].reshape(-1, hop)
+        powers: list[float] = (np.einsum("ij,ij->i", new, new) / hop).tolist()
+        return powers

@@ -1,0 +1,106 @@
+"""Short-time power of the last second, and the noise floor under it.
+
+A classifier of speech answers late and in coarse steps; where a sound begins and ends is seen in its power. Powers are
+mean squares of PCM16 samples over one hop (8 or 10 ms).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+HISTORY = 128
+"""Hops remembered: about a second."""
+
+_SETTLE = 32
+"""A hop is taken for noise only this many hops later, when it is known that no utterance began with it."""
+_FIRST = 12
+"""Hops after which a first guess of the noise floor is made."""
+
+_FULL_SCALE = 32768.0**2
+_QUIETEST = _FULL_SCALE * 10**-6.6
+"""Nothing below -66 dBFS is a voice."""
+_LOWEST_FLOOR = _FULL_SCALE * 10**-7.8
+_ABOVE_FLOOR = 10**0.9
+_BELOW_PEAK = 10**-3.5
+"""A voice fades in and out over tens of milliseconds; 35 dB under its peak is where ears and labels put its edges."""
+
+_RISE = 0.04
+_FALL = 0.2
+"""How far one hop moves the floor towards its own power."""
+_OUTLIER = 4.0
+_LEAK = 1.002
+"""Rise per hop while somebody speaks: about 1 dB a second."""
+_STEADY = 4.0
+_PROBE = 6
+_FAINT = 10**-1.5
+
+
+@dataclass(slots=True)
+class Loudness:
+    """Powers of the last hops and an adaptive noise floor."""
+
+    hops: int = 0
+    """Hops seen so far: the clock of this object."""
+    floor: float = _LOWEST_FLOOR
+    _ring: list[float] = field(default_factory=lambda: [0.0] * HISTORY)
+
+    @property
+    def ready(self) -> bool:
+        """Whether enough was heard to tell a sound from the noise under it."""
+        return self.hops >= _FIRST
+
+    def push(self, power: float, quiet: bool) -> None:
+        """Take the next hop. ``quiet`` says that nobody has been speaking for a while."""
+        hops = self.hops
+        self._ring[hops % HISTORY] = power
+        self.hops = hops + 1
+        if hops < _FIRST:
+            if hops == _FIRST - 1:
+                self.floor = self._first_floor()
+        elif power < self.floor:
+            self.floor = max(self.floor + (power - self.floor) * _FALL, _LOWEST_FLOOR)
+        elif not quiet:
+            self.floor *= _LEAK
+        elif hops >= _SETTLE:
+            older = self._ring[(hops - _SETTLE) % HISTORY]
+            if older > self.floor:
+                self.floor += (min(older, self.floor * _OUTLIER) - self.floor) * _RISE
+
+    def _first_floor(self) -> float:
+        """A steady sound at the start is noise; of any other, the quietest hop is the noise."""
+        first = self._ring[:_FIRST]
+        quietest, loudest = min(first), max(first)
+        steady = loudest < quietest * _STEADY
+        return max(sum(first) / _FIRST if steady else quietest, _LOWEST_FLOOR)
+
+    def gate(self, peak: float) -> float:
+        """Power that a hop must exceed to belong to a voice whose loudest hop has the power ``peak``."""
+        return max(self.floor * _ABOVE_FLOOR, peak * _BELOW_PEAK, _QUIETEST)
+
+    def peak(self, hops: int) -> float:
+        """The loudest of the last ``hops``."""
+        return max(self._last(hops), default=0.0)
+
+    def admit(self, hops: int) -> None:
+        """The last ``hops`` are a voice though they are hardly louder than the noise: bring the gate below them."""
+        self.floor = max(min(self.floor, min(self._last(hops)) / _ABOVE_FLOOR * 0.9), _LOWEST_FLOOR)
+
+    def onset(self, earliest: int, gate: float, gap: int) -> int:
+        """The hop at which the present sound began: back from now, over quiet gaps of up to ``gap`` hops."""
+        found, at = self.hops, self.hops - 1
+        lowest = max(earliest, self.hops - HISTORY, 0)
+        while at >= lowest and found - at <= gap + 1:
+            if self._ring[at % HISTORY] > gate:
+                found = at
+            at -= 1
+        return found
+
+    def background(self, first: int, peak: float) -> float | None:
+        """A gate above the sound that begins at hop ``first``, if that sound is far too faint to be the voice."""
+        powers = [self._ring[at % HISTORY] for at in range(first, min(first + _PROBE, self.hops))]
+        gate = sum(powers) / max(len(powers), 1) * _ABOVE_FLOOR
+        return gate if gate < peak * _FAINT else None
+
+    def _last(self, hops: int) -> list[float]:
+        first = max(self.hops - min(hops, HISTORY), 0)
+        return [self._ring[at % HISTORY] for at in range(first, self.hops)]

@@ -1,0 +1,17 @@
+"""What the codes of findings in profiles mean. ``PF0..`` are those every kind of file has (``rtengine.source.finding``)."""
+
+from __future__ import annotations
+
+CODES: dict[str, str] = {
+    "PF101": "`extends` names a profile that is not there, or one that extends this one",
+    "PF102": "The file does not bear the profile's name",
+    "PF103": "An adapter that is not known",
+    "PF104": "A machine file that is not there",
+    "PF105": "No machine plays a part that every session needs",
+    "PF201": "An environment variable that is not set and has no default",
+    "PF202": "A `${` that is no reference to an environment variable",
+    "PF203": "A reference to an environment variable where none is read",
+    "PF204": "A secret that is written into the file",
+    "PF301": "A field of the session that the server sets itself",
+    "PF302": "The session needs a model that the profile does not have",
+}

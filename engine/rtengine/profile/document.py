@@ -1,0 +1,57 @@
+"""The profile file as pydantic models. The editors' JSON Schema is generated from here, so every field has a description."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rtengine.models.registry import Kind
+from rtengine.profile.settings import Limits, PipelineSettings, ServerSettings, Settings
+
+Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+ProfileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+
+KINDS: tuple[Kind, ...] = ("vad", "transcriber", "chat", "voice")
+
+
+class AdapterChoice(BaseModel):
+    """Which adapter serves this part, and its settings: the other keys are the adapter's own."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    adapter: str = Field(description="Name of the adapter")
+
+
+class ModelChoices(Settings):
+    """The models behind the server, one per part."""
+
+    vad: AdapterChoice = Field(description="Hears where speech begins and ends")
+    transcriber: AdapterChoice | None = Field(None, description="Turns speech into text")
+    chat: AdapterChoice | None = Field(None, description="Answers with text and function calls")
+    voice: AdapterChoice | None = Field(None, description="Speaks; without one, responses are text only")
+
+
+class ProfileFile(Settings):
+    """One deployment: models, session, machines, limits and address."""
+
+    profile: ProfileName = Field(description="Name of the profile, which is the file's name")
+    version: Literal[1] = Field(description="Version of this format")
+    doc: str = Field("", description="What the profile is for, in a few lines")
+    extends: str | None = Field(
+        None, description="Profile this one starts from: the name of a shipped one, or a path relative to this file"
+    )
+    session: dict[str, Any] = Field(
+        description="What a session starts with: the API's session object, as in `session.update`"
+    )
+    models: ModelChoices = Field(description="The models behind the server")
+    machines: dict[Role, str] = Field(
+        description="Part to machine file: the name of a shipped one, or a path relative to this file"
+    )
+    pipeline: PipelineSettings = Field(default_factory=PipelineSettings, description="Where the models run")
+    limits: Limits = Field(default_factory=Limits, description="What the server and one session may use")
+    server: ServerSettings = Field(default_factory=ServerSettings, description="Where the server listens")
+
+
+OWN = frozenset({"profile", "version", "doc", "extends"})
+"""Keys that say what this file is: they are not taken from the profile it extends."""

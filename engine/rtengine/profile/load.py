@@ -1,0 +1,93 @@
+"""Reading profiles: every finding of a file and of those it extends, or a ``Profile`` to run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+
+from pydantic import BaseModel
+
+from rtengine.models.registry import Kind
+from rtengine.profile.layers import Layers
+from rtengine.profile.reading import Reading
+from rtengine.profile.settings import Limits, PipelineSettings, ServerSettings
+from rtengine.profile.shipped import find, shipped_files
+from rtengine.protocol.session import Session
+from rtengine.source.finding import FileError, Finding, in_order
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One chosen model: what ``rtengine.models.registry.load`` needs."""
+
+    kind: Kind
+    name: str
+    settings: BaseModel = field(repr=False)
+    """Not shown: it may hold a key."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A checked profile, with everything it extends."""
+
+    name: str
+    doc: str
+    path: FilePath
+    session: Session
+    """What every session starts with; its id and expiry are the connection's."""
+    models: Mapping[Kind, Adapter]
+    """By part; parts without a model are not in it. `vad` always is."""
+    machines: Mapping[str, FilePath]
+    """Part to machine file."""
+    pipeline: PipelineSettings
+    limits: Limits
+    server: ServerSettings
+
+
+def load_profile(reference: str | FilePath, environ: Mapping[str, str] | None = None) -> Profile:
+    """Read a shipped profile by name, or a file by path.
+
+    Raises RtengineError when there is no such profile, and FileError, with all findings, when it has errors.
+    """
+    path = reference if isinstance(reference, FilePath) else find("profiles", reference)
+    reading = Reading(Layers.read(path), os.environ if environ is None else environ, strict=True)
+    if any(finding.severity == "error" for finding in reading.findings):
+        raise FileError(in_order(reading.findings))
+    file, session = reading.file, reading.session
+    assert file is not None and session is not None  # else there are findings
+    return Profile(
+        name=file.profile,
+        doc=file.doc.strip(),
+        path=path,
+        session=session,
+        models={
+            kind: Adapter(kind, getattr(file.models, kind).adapter, settings)
+            for kind, settings in reading.settings.items()
+        },
+        machines=reading.machines,
+        pipeline=file.pipeline,
+        limits=file.limits,
+        server=file.server,
+    )
+
+
+def check_profile(path: FilePath, environ: Mapping[str, str] | None = None) -> list[Finding]:
+    """Every finding of the profile and of those it extends. A variable that is not set is a warning here."""
+    try:
+        layers = Layers.read(path)
+    except FileError as error:
+        return list(error.findings)
+    return in_order(Reading(layers, os.environ if environ is None else environ, strict=False).findings)
+
+
+def machine_files(path: FilePath) -> dict[str, FilePath]:
+    """The machine files a profile names, as far as they are there. Raises FileError when it cannot be read."""
+    return Reading(Layers.read(path), {}, strict=False).machines
+
+
+def shipped_profiles() -> dict[str, str]:
+    """Name of every shipped profile to its doc."""
+    docs = {name: Layers.read(path).document.get("doc", "") for name, path in shipped_files("profiles").items()}
+    return {name: str(doc).strip() for name, doc in docs.items()}

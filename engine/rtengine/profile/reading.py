@@ -1,0 +1,161 @@
+"""From the files of a profile to its parts, with a finding for everything that is wrong with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from rtengine.errors import ModelError, RtengineError
+from rtengine.models.registry import adapter_settings
+from rtengine.profile.document import KINDS, Kind, ModelChoices, ProfileFile
+from rtengine.profile.environment import strings, substitute
+from rtengine.profile.layers import PREFIX, Layers
+from rtengine.profile.shipped import find
+from rtengine.protocol.session import RealtimeSession, Session, TranscriptionSession
+from rtengine.source.finding import Finding, Path, Severity
+from rtengine.source.shape import explain
+from rtengine.source.suggestion import suggest
+
+T = TypeVar("T", bound=BaseModel)
+
+NEEDED_MACHINES = ("session",)
+SET_BY_SERVER = ("id", "object", "expires_at")
+SESSIONS: dict[str, type[RealtimeSession] | type[TranscriptionSession]] = {
+    "realtime": RealtimeSession,
+    "transcription": TranscriptionSession,
+}
+_SECRET = re.compile(r"(^|_)(key|secret|token|password)$")
+
+
+class Reading:
+    """One pass over a profile. ``strict`` makes a variable that is not set an error."""
+
+    def __init__(self, layers: Layers, environ: Mapping[str, str], *, strict: bool) -> None:
+        self.findings: list[Finding] = []
+        self._layers = layers
+        self._strict = strict
+        self._substitution = substitute(layers.document, environ)
+        self._document = self._substitution.document
+        self.file = self._valid(self._document, ProfileFile, ())
+        self.settings = {kind: settings for kind in KINDS if (settings := self._adapter(kind)) is not None}
+        self.session = self._session()
+        self.machines = self._machines()
+        self._check_name()
+        self._check_environment()
+        self._check_secrets()
+        if self.file is not None and self.session is not None:
+            self._check_models(self.session, self.file.models)
+
+    def _add(
+        self, number: str, message: str, path: Path, *, key: bool = False, hint: str = "", severity: Severity = "error"
+    ) -> None:
+        file = self._layers.origin(path).file
+        self.findings.append(file.finding(PREFIX + number, message, path, key=key, hint=hint, severity=severity))
+
+    def _valid(self, value: Any, model: type[T], at: Path) -> T | None:
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            mistakes = explain(error, model)
+        for mistake in mistakes:
+            path = (*at, *mistake.path)
+            if path in self._substitution.missing:
+                continue  # told once, as the variable that is not set
+            message = mistake.message
+            if path in self._substitution.filled:
+                # The value may be a secret, so it is not repeated.
+                message = f"{message.split(' (got ')[0]} (its value comes from the environment)"
+            self._add(mistake.number, message, path, key=mistake.key, hint=mistake.hint)
+        return None
+
+    def _adapter(self, kind: Kind) -> BaseModel | None:
+        models = self._document.get("models")
+        choice = models.get(kind) if isinstance(models, dict) else None
+        if not isinstance(choice, dict) or not isinstance(choice.get("adapter"), str):
+            return None
+        try:
+            model = adapter_settings(kind, choice["adapter"])
+        except ModelError as error:
+            self._add("103", error.message.rstrip("."), ("models", kind, "adapter"), hint=error.hint)
+            return None
+        settings = {key: value for key, value in choice.items() if key != "adapter"}
+        return self._valid(settings, model, ("models", kind))
+
+    def _session(self) -> Session | None:
+        given = self._document.get("session")
+        if not isinstance(given, dict):
+            return None
+        kind = given.get("type")
+        if not isinstance(kind, str) or kind not in SESSIONS:
+            message = "the key 'type' is missing" if kind is None else f"there is no session of type {kind!r}"
+            path: Path = ("session",) if kind is None else ("session", "type")
+            self._add(
+                "012" if kind is None else "010", message, path, key=kind is None, hint=suggest(str(kind), SESSIONS)
+            )
+            return None
+        for field in SET_BY_SERVER:
+            if field in given:
+                self._add("301", f"the server sets '{field}' itself", ("session", field), key=True, hint="remove it")
+        settable = {key: value for key, value in given.items() if key not in SET_BY_SERVER}
+        return self._valid(settable, SESSIONS[kind], ("session",))
+
+    def _machines(self) -> dict[str, FilePath]:
+        machines = self._document.get("machines")
+        found: dict[str, FilePath] = {}
+        if not isinstance(machines, dict):
+            return found
+        for role, reference in machines.items():
+            if not isinstance(reference, str):
+                continue
+            path = ("machines", role)
+            try:
+                found[role] = find("machines", reference, self._layers.origin(path).folder)
+            except RtengineError as error:
+                self._add("104", error.message, path, hint=error.hint)
+        for role in NEEDED_MACHINES:
+            if role not in machines:
+                hint = "add `extends: default`" if "extends" not in self._document else ""
+                self._add("105", f"no machine plays the part '{role}'", ("machines",), key=True, hint=hint)
+        return found
+
+    def _check_name(self) -> None:
+        name, stem = self._document.get("profile"), self._layers.chain[0].path.stem
+        if isinstance(name, str) and name != stem:
+            hint = f"write `profile: {stem}`, or name the file {name}.yaml"
+            self._add("102", f"the file of the profile '{name}' is named '{stem}'", ("profile",), hint=hint)
+
+    def _check_environment(self) -> None:
+        for path, name in self._substitution.missing.items():
+            hint = f"export {name}=…, or write a default: ${{{name}:-…}}"
+            severity: Severity = "error" if self._strict else "warning"
+            self._add("201", f"the environment variable {name} is not set", path, hint=hint, severity=severity)
+        for path in self._substitution.malformed:
+            hint = "references are ${NAME} and ${NAME:-default}; a plain $ is $$"
+            self._add("202", "'${' begins no reference to an environment variable", path, hint=hint)
+        for path in self._substitution.stray:
+            message = "references to environment variables are not read here: the text stays as it is"
+            self._add("203", message, path, severity="warning")
+
+    def _check_secrets(self) -> None:
+        for path, text in strings(self._layers.document.get("models"), ("models",)):
+            if text and _SECRET.search(str(path[-1])) and path not in self._substitution.filled:
+                name = "_".join(str(part) for part in path[2:]).upper()
+                hint = f"write ${{{name}}}, and set the variable where the server runs"
+                self._add(
+                    "204", f"the secret '{path[-1]}' is written into the file", path, hint=hint, severity="warning"
+                )
+
+    def _check_models(self, session: Session, models: ModelChoices) -> None:
+        if isinstance(session, RealtimeSession):
+            if models.chat is None:
+                self._add("302", "a realtime session needs a chat model", ("models",), key=True)
+            if "audio" in session.output_modalities and models.voice is None:
+                hint = "add `voice:`, or set `output_modalities: [text]`"
+                self._add("302", "a session that answers with audio needs a voice", ("models",), key=True, hint=hint)
+        if models.transcriber is None and session.audio.input.transcription is not None:
+            path = ("session", "audio", "input", "transcription")
+            self._add("302", "a session that transcribes needs a transcriber", path, key=True)

@@ -1,0 +1,178 @@
+"""Every error code a client may see, with the API's own words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """One error: its message is a ``str.format`` template."""
+
+    code: str | None
+    message: str
+    param: str | None = None
+    """The param it always has; None when it depends, or when the API gives none."""
+    type: str = "invalid_request_error"
+    status: int = 400
+    """HTTP status, where it answers an HTTP request."""
+    close_code: int | None = None
+    """The connection is closed with this right after the error."""
+
+
+_DOES_NOT_EXIST = "the item with id '{item_id}' does not exist."
+
+CODES: dict[str, ErrorCode] = {
+    # frames and events
+    "invalid_json": ErrorCode("invalid_json", "Invalid event: failed to parse JSON value. "),
+    "missing_type": ErrorCode("invalid_event", "The 'type' field is missing."),
+    "invalid_event": ErrorCode("invalid_event", "Invalid event: expected a JSON object, but got {got} instead."),
+    "binary_frame": ErrorCode("invalid_event", "Expected a text WebSocket message; binary frames are not supported."),
+    # values
+    "missing_required_parameter": ErrorCode("missing_required_parameter", "Missing required parameter: '{param}'."),
+    "unknown_parameter": ErrorCode("unknown_parameter", "Unknown parameter: '{param}'."),
+    "invalid_type": ErrorCode(
+        "invalid_type", "Invalid type for '{param}': expected {expected}, but got {got} instead."
+    ),
+    "invalid_value": ErrorCode("invalid_value", "Invalid value: {value}. Supported values are: {supported}."),
+    "invalid_pattern": ErrorCode(
+        "invalid_value",
+        "Invalid '{param}': string does not match pattern. Expected a string that matches the pattern '{pattern}'.",
+    ),
+    "invalid_image": ErrorCode(
+        "invalid_value",
+        "Invalid '{param}'. Expected a base64-encoded data URL of a PNG or JPEG image "
+        "(e.g. 'data:image/png;base64,aW1nIGJ5dGVzIGhlcmU=').",
+    ),
+    "invalid_audio": ErrorCode(
+        "invalid_value",
+        "Invalid '{param}'. Expected base64-encoded audio bytes ({encoding}) but got {got}.",
+    ),
+    "audio_too_long": ErrorCode(
+        "invalid_value", "Invalid '{param}'. Expected at most {limit_mib} MiB of audio, but got {got_mib:.1f} MiB."
+    ),
+    "integer_below_min_value": ErrorCode(
+        "integer_below_min_value",
+        "Invalid '{param}': integer below minimum value. Expected a value >= {limit}, but got {value} instead.",
+    ),
+    "integer_above_max_value": ErrorCode(
+        "integer_above_max_value",
+        "Invalid '{param}': integer above maximum value. Expected a value <= {limit}, but got {value} instead.",
+    ),
+    "decimal_below_min_value": ErrorCode(
+        "decimal_below_min_value",
+        "Invalid '{param}': decimal below minimum value. Expected a value >= {limit}, but got {value} instead.",
+    ),
+    "decimal_above_max_value": ErrorCode(
+        "decimal_above_max_value",
+        "Invalid '{param}': decimal above maximum value. Expected a value <= {limit}, but got {value} instead.",
+    ),
+    "string_above_max_length": ErrorCode(
+        "string_above_max_length",
+        "Invalid '{param}': string too long. Expected a string with maximum length {limit}, "
+        "but got a string with length {length} instead.",
+    ),
+    "empty_string": ErrorCode(
+        "empty_string",
+        "Invalid '{param}': empty string. Expected a string with minimum length {limit}, "
+        "but got an empty string instead.",
+    ),
+    "empty_array": ErrorCode(
+        "empty_array",
+        "Invalid '{param}': empty array. Expected an array with minimum length {limit}, "
+        "but got an empty array instead.",
+    ),
+    "array_above_max_length": ErrorCode(
+        "array_above_max_length",
+        "Invalid '{param}': array too long. Expected an array with maximum length {limit}, "
+        "but got an array with length {length} instead.",
+    ),
+    "object_above_max_properties": ErrorCode(
+        "object_above_max_properties",
+        "Invalid '{param}': too many properties. Expected an object with at most {limit} properties, "
+        "but got an object with {length} properties instead.",
+    ),
+    # the session
+    "invalid_parameter": ErrorCode(
+        "invalid_parameter", "Passing a {given} session update event to a {actual} session is not allowed."
+    ),
+    "fixed_parameter": ErrorCode("invalid_value", "Cannot update '{param}': it is fixed when the session is created."),
+    "cannot_update_voice": ErrorCode(
+        "cannot_update_voice", "Cannot update a conversation's voice if assistant audio is present."
+    ),
+    "cannot_update_speed": ErrorCode(
+        "invalid_value",
+        "Cannot update a session's speed while a response is in progress.",
+        "session.audio.output.speed",
+    ),
+    "cannot_update_tracing": ErrorCode(
+        "invalid_value", "Cannot update a session's tracing once it is enabled.", "session.tracing"
+    ),
+    "session_expired": ErrorCode(
+        "session_expired", "Your session hit the maximum duration of {minutes} minutes.", close_code=1001
+    ),
+    # the input buffer
+    "input_audio_buffer_commit_empty": ErrorCode(
+        "input_audio_buffer_commit_empty",
+        "Error committing input audio buffer: buffer too small. Expected at least {minimum_ms}ms of audio, "
+        "but buffer only has {buffered_ms:.2f}ms of audio.",
+    ),
+    # items
+    "item_create_invalid_previous_item_id": ErrorCode(
+        "item_create_invalid_previous_item_id",
+        "Error adding item: the previous item with id '{item_id}' does not exist.",
+    ),
+    "item_create_duplicate_item_id": ErrorCode(
+        "item_create_duplicate_item_id", "Error adding item: an item with id '{item_id}' already exists.", "item.id"
+    ),
+    "invalid_tool_call_id": ErrorCode("invalid_tool_call_id", "Tool call ID '{call_id}' not found in conversation."),
+    "item_retrieve_invalid_item_id": ErrorCode(
+        "item_retrieve_invalid_item_id", f"Error retrieving item: {_DOES_NOT_EXIST}"
+    ),
+    "item_truncate_invalid_item_id": ErrorCode(
+        "item_truncate_invalid_item_id", f"Error truncating item: {_DOES_NOT_EXIST}"
+    ),
+    "item_delete_invalid_item_id": ErrorCode("item_delete_invalid_item_id", f"Error deleting item: {_DOES_NOT_EXIST}"),
+    "item_reference_invalid_item_id": ErrorCode("invalid_value", f"Error referencing item: {_DOES_NOT_EXIST}"),
+    "unsupported_content_type": ErrorCode(
+        "unsupported_content_type", "Only model output audio messages can be truncated"
+    ),
+    "truncate_beyond_audio": ErrorCode(
+        "invalid_value", "Audio content of {audio_ms}ms is already shorter than {audio_end_ms}ms"
+    ),
+    # responses
+    "conversation_already_has_active_response": ErrorCode(
+        "conversation_already_has_active_response",
+        "Conversation already has an active response in progress: {response_id}. "
+        "Wait until the response is finished before creating a new one.",
+    ),
+    "response_cancel_not_active": ErrorCode(
+        "response_cancel_not_active", "Cancellation failed: no active response found"
+    ),
+    "response_in_transcription_session": ErrorCode(
+        "invalid_value", "A transcription session creates no responses.", "type"
+    ),
+    "rate_limit_exceeded": ErrorCode(
+        "rate_limit_exceeded", "Rate limit reached. Try again in {seconds:g}s.", type="rate_limit_error", status=429
+    ),
+    # the connection
+    "invalid_api_key": ErrorCode("invalid_api_key", "Incorrect API key provided: {key}.", status=401, close_code=3000),
+    "missing_model": ErrorCode(
+        "missing_model",
+        "You must provide a model parameter, for example {example}",
+        close_code=4000,
+    ),
+    "invalid_model": ErrorCode("invalid_model", 'Model "{model}" is not supported in realtime mode.', close_code=4000),
+    "beta_api_shape_disabled": ErrorCode(
+        "beta_api_shape_disabled",
+        "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.",
+        close_code=4000,
+    ),
+    "server_error": ErrorCode(
+        None,
+        "The server had an error while processing your request. Sorry about that!",
+        type="server_error",
+        status=500,
+    ),
+}
+"""By name. The name is the code, but where one code has several messages."""

@@ -1,0 +1,52 @@
+"""One port for both: a WebSocket connection that lets plain HTTP answer until the client asks to upgrade."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+from rtengine.server.http import HttpConnection
+from rtengine.server.messages import HttpRequest
+from rtengine.server.site import Site
+
+
+class Door(ServerConnection):
+    """``websockets`` alone cannot answer a request with a body, nor a second request on a connection.
+
+    So h11 reads the first bytes. An upgrade that is let in comes here, with its bytes, as if nothing had been before.
+    """
+
+    upgrade: HttpRequest
+    """The request that became this WebSocket."""
+
+    def __init__(self, site: Site, protocol: ServerProtocol, server: Server, **settings: Any) -> None:
+        super().__init__(protocol, server, **settings)
+        self._site = site
+        self._limit = site.limits.write_buffer_bytes
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        http = HttpConnection(self._site, self._enter)
+        cast(asyncio.Transport, transport).set_protocol(http)
+        http.connection_made(transport)
+
+    def _enter(self, transport: asyncio.Transport, request: HttpRequest, data: bytes) -> None:
+        self.upgrade = request
+        self._site.sockets.add(self)
+        transport.set_protocol(self)
+        super().connection_made(transport)
+        self.data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._site.sockets.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # A flood of pings fills the write buffer with pongs, past everything that watches what a session sends.
+        if self.transport.get_write_buffer_size() > self._limit and self.state is OPEN:
+            self.logger.info("client does not read its pongs: dropped")
+            self.transport.abort()

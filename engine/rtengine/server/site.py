@@ -1,0 +1,129 @@
+"""What all connections of a server share: its settings, who is connected, and whether it takes more."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from rtengine.pipeline.host import PipelineHost
+from rtengine.profile.settings import Limits, ServerSettings
+from rtengine.protocol.errors import APIError
+from rtengine.server import admission
+from rtengine.server.connect import PATHS
+from rtengine.server.messages import HttpRequest, HttpResponse, refused
+from rtengine.server.refusal import error_body
+from rtengine.server.routes import Route, Routes, health_routes, model_routes, websocket_routes
+from rtengine.server.sessions import SessionFactory
+from rtengine.server.shell import Shell
+from rtengine.session.effects import Draining
+
+if TYPE_CHECKING:
+    from websockets.asyncio.server import ServerConnection
+
+    from rtengine.server.http import HttpConnection
+
+log = logging.getLogger("rtengine.server")
+
+
+class Site:
+    """One server's shared state. It answers HTTP requests and decides on upgrades."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        limits: Limits,
+        host: PipelineHost,
+        sessions: SessionFactory,
+        models: Iterable[str] = (),
+        routes: Iterable[Route] = (),
+    ) -> None:
+        self.settings = settings
+        self.limits = limits
+        self.host = host
+        self.sessions = sessions
+        self.connections: set[HttpConnection] = set()
+        self.sockets: set[ServerConnection] = set()
+        self.shells: set[Shell] = set()
+        self.loaded = False
+        """The pipeline has been started; what it is missing later does not keep clients out."""
+        self.draining = False
+        self.request_seconds = limits.request_seconds
+        self.request_bytes = limits.request_bytes
+        self._idle = asyncio.Event()
+        self._idle.set()
+        own = [*health_routes(self.readiness), *model_routes(models, int(time.time())), *websocket_routes(PATHS)]
+        self._routes = Routes([*own, *routes])
+
+    def readiness(self) -> dict[str, object]:
+        """``status`` is ready, loading, draining or unavailable; ``missing`` names the stages that take no jobs."""
+        missing = list(self.host.missing())
+        if self.draining:
+            state = "draining"
+        elif not self.loaded:
+            state = "loading"
+        else:
+            state = "unavailable" if missing else "ready"
+        return {"status": state, "missing": missing, "sessions": len(self.shells)}
+
+    async def answer(self, request: HttpRequest) -> HttpResponse:
+        """Answer a plain HTTP request. Never raises."""
+        refusal = self._refuse(request)
+        if refusal is not None:
+            return refusal
+        try:
+            return await self._routes.answer(request)
+        except APIError as error:
+            return HttpResponse.json({"error": error_body(error)}, error.status)
+        except Exception:
+            log.exception("route failed", extra={"fields": {"method": request.method, "path": request.path}})
+            return refused(HTTPStatus.INTERNAL_SERVER_ERROR, "The server had an error while processing your request.")
+
+    def refuse_upgrade(self, request: HttpRequest) -> HttpResponse | None:
+        """Why a WebSocket is not let in, as an HTTP answer. Keys and models are refused in-band, as the API does."""
+        refusal = self._refuse(request) or admission.refuse_upgrade(request)
+        if refusal is not None:
+            return refusal
+        if self.draining:
+            return _unavailable("The server is shutting down.", "shutting_down")
+        if not self.loaded:
+            return _unavailable("The server is still loading its models.", "loading")
+        if len(self.sockets) >= self.limits.sessions:
+            return _unavailable("The server has as many sessions as it takes.", "too_many_sessions")
+        return None
+
+    def entered(self, shell: Shell) -> None:
+        """A session has begun. One that slipped in as the drain began hears of it too."""
+        self.shells.add(shell)
+        self._idle.clear()
+        if self.draining:
+            shell.feed(Draining())
+
+    def left(self, shell: Shell) -> None:
+        self.shells.discard(shell)
+        if not self.shells:
+            self._idle.set()
+
+    def drain(self) -> None:
+        """Take no more sessions, and tell those there are to finish."""
+        self.draining = True
+        for shell in list(self.shells):
+            shell.feed(Draining())
+
+    async def idle(self) -> None:
+        """Wait until no session is left."""
+        await self._idle.wait()
+
+    def _refuse(self, request: HttpRequest) -> HttpResponse | None:
+        refusal = admission.refuse_host(request, self.settings) or admission.refuse_origin(request, self.settings)
+        if refusal is not None:
+            fields = {"status": refusal.status, "remote": request.remote}
+            log.info("request refused", extra={"fields": fields})
+        return refusal
+
+
+def _unavailable(message: str, code: str) -> HttpResponse:
+    return refused(HTTPStatus.SERVICE_UNAVAILABLE, message, code, (("retry-after", "1"),))

@@ -1,0 +1,48 @@
+"""Actions on the items of the conversation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rtengine.protocol.items import Item
+from rtengine.session.content import given_audio, given_text, set_transcript, show_text
+from rtengine.session.conversation import Record
+from rtengine.session.data import SessionData
+from rtengine.session.outbox import Outbox
+
+if TYPE_CHECKING:
+    from rtengine.chart.instance import Instance
+
+
+class ConversationActions:
+    def __init__(self, data: SessionData, outbox: Outbox) -> None:
+        self._data = data
+        self._outbox = outbox
+
+    def add_item(self, instance: Instance, item: Item, after: str | None) -> str:
+        """Put the client's item into the conversation; its id, made here when the client gave none."""
+        added = item.model_copy(update={"id": item.id or self._outbox.ids.new("item"), "status": "completed"})
+        clip = given_audio(added, self._data.session)
+        self._data.conversation.add(Record(added, clip=clip, pending=clip is not None, text=given_text(added)), after)
+        return added.id or ""
+
+    def delete_item(self, instance: Instance, item_id: str) -> None:
+        self._data.conversation.remove(item_id)
+
+    def truncate_item(self, instance: Instance, item_id: str, audio_end_ms: int) -> None:
+        """Keep of a spoken item what was heard: the audio up to ``audio_end_ms``, and its words."""
+        record = self._data.conversation.records[item_id]
+        record.cut(audio_end_ms)
+        show_text(record)
+
+    def set_transcript(self, instance: Instance, item_id: str, transcript: str) -> None:
+        record = self._data.conversation.records.get(item_id)
+        if record is not None:  # deleted meanwhile
+            record.words, record.pending = transcript, False
+            set_transcript(record.item, transcript)
+
+    def give_up_transcript(self, instance: Instance, item_id: str) -> None:
+        """The words will never be known: nothing waits for them any longer."""
+        record = self._data.conversation.records.get(item_id)
+        if record is not None:
+            record.pending = False

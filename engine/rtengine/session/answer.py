@@ -1,0 +1,58 @@
+"""A new response, and the items it produces."""
+
+from __future__ import annotations
+
+from rtengine.protocol.formats import voice_name
+from rtengine.protocol.ids import Ids
+from rtengine.protocol.items import AssistantMessage, FunctionCall, Item, ItemReference
+from rtengine.protocol.response import Response, ResponseAudio, ResponseAudioOutput, ResponseCreateParams
+from rtengine.protocol.session import RealtimeSession
+from rtengine.session.content import given_text
+from rtengine.session.conversation import Record
+from rtengine.session.data import Answer, SessionData
+
+
+def new_answer(data: SessionData, response_id: str, params: ResponseCreateParams | None, ids: Ids) -> Answer:
+    """A response in progress: the request's parameters, and the session's where the request names none."""
+    session = data.session
+    if not isinstance(session, RealtimeSession):
+        raise TypeError("only a realtime session has responses")
+    asked = params or ResponseCreateParams()
+    outside = asked.conversation == "none"
+    output = asked.audio.output if asked.audio and asked.audio.output else None
+    limit = session.max_output_tokens if asked.max_output_tokens is None else asked.max_output_tokens
+    response = Response(
+        id=response_id,
+        status="in_progress",
+        conversation_id=None if outside else data.conversation.id,
+        output_modalities=asked.output_modalities or session.output_modalities,
+        max_output_tokens=limit,
+        audio=ResponseAudio(
+            output=ResponseAudioOutput(
+                format=(output.format if output else None) or session.audio.output.format,
+                voice=voice_name((output.voice if output else None) or session.audio.output.voice),
+            )
+        ),
+        metadata=asked.metadata,
+    )
+    return Answer(response, params, given_context(data, asked, ids))
+
+
+def given_context(data: SessionData, params: ResponseCreateParams, ids: Ids) -> list[Record] | None:
+    """The records of ``response.input``; None when the response reads the conversation."""
+    if params.input is None:
+        return None
+    records = []
+    for item in params.input:
+        if isinstance(item, ItemReference):
+            records.append(data.conversation.records[item.id])
+        else:
+            item.id = item.id or ids.new("item")
+            records.append(Record(item, text=given_text(item)))
+    return records
+
+
+def new_output_item(item_id: str, kind: str, call_id: str, name: str) -> Item:
+    if kind == "function_call":
+        return FunctionCall(id=item_id, status="in_progress", call_id=call_id, name=name, arguments="")
+    return AssistantMessage(id=item_id, status="in_progress", content=[])

@@ -1,0 +1,93 @@
+"""Between the items of the wire and what a record knows: text, transcripts, audio."""
+
+from __future__ import annotations
+
+from rtengine.audio.buffer import AudioClip
+from rtengine.audio.resample import resample
+from rtengine.protocol.codec import decode_audio, encode_audio
+from rtengine.protocol.items import (
+    AssistantMessage,
+    FunctionCall,
+    Item,
+    ItemStatus,
+    RetrievedItem,
+    UserMessage,
+    retrieved,
+)
+from rtengine.protocol.parts import InputAudio, OutputAudioPart, OutputText
+from rtengine.protocol.session import Session
+from rtengine.session.conversation import Record
+from rtengine.session.input_audio import audio_format
+
+
+def given_text(item: Item) -> str:
+    """The text a client's item brings for the model: an assistant message, or the arguments of a call."""
+    if isinstance(item, FunctionCall):
+        return item.arguments
+    if isinstance(item, AssistantMessage):
+        return "".join(part.text for part in item.content if isinstance(part, OutputText))
+    return ""
+
+
+def spoken_parts(item: Item) -> list[InputAudio]:
+    if not isinstance(item, UserMessage):
+        return []
+    return [part for part in item.content if isinstance(part, InputAudio)]
+
+
+def needs_transcript(item: Item) -> bool:
+    """Whether an item brings speech without its words."""
+    return any(part.audio and not part.transcript for part in spoken_parts(item))
+
+
+def given_audio(item: Item, session: Session) -> AudioClip | None:
+    """The speech inside a client's item, as PCM16 on a clock of its own. Raises APIError when it is no base64."""
+    wire_format = audio_format(session)
+    heard = [
+        wire_format.decode(whole(decode_audio(part.audio), wire_format.bytes_per_sample))
+        for part in spoken_parts(item)
+        if part.audio
+    ]
+    if not heard:
+        return None
+    pcm16 = b"".join(samples.tobytes() for samples in heard)
+    return AudioClip(pcm16, wire_format.rate, 0.0, len(pcm16) / 2 / wire_format.rate * 1000)
+
+
+def whole(audio: bytes, sample: int) -> bytes:
+    """Without half a sample at the end."""
+    return audio[: len(audio) // sample * sample]
+
+
+def set_transcript(item: Item, transcript: str) -> None:
+    for part in spoken_parts(item):
+        part.transcript = transcript
+
+
+def set_status(item: Item, status: ItemStatus) -> None:
+    if isinstance(item, AssistantMessage | FunctionCall):
+        item.status = status
+
+
+def show_text(record: Record) -> None:
+    """Write what an answer says so far into the item the client sees."""
+    item = record.item
+    if isinstance(item, FunctionCall):
+        item.arguments = record.text
+    elif isinstance(item, AssistantMessage):
+        item.content = [OutputAudioPart(transcript=record.text) if record.spoken else OutputText(text=record.text)]
+
+
+WIRE_NAMES = {"pcm": "pcm16", "pcmu": "g711_ulaw", "pcma": "g711_alaw"}
+"""How retrieved items name an encoding."""
+
+
+def item_with_audio(record: Record, session: Session) -> RetrievedItem:
+    """The item as `conversation.item.retrieved` shows it: with its sound, in PCM16 or as it was sent."""
+    if record.clip is not None:
+        first = next(at for at, part in enumerate(getattr(record.item, "content", [])) if isinstance(part, InputAudio))
+        pcm16 = resample(record.clip.samples(), record.clip.rate, 24000).tobytes()
+        return retrieved(record.item, {first: encode_audio(pcm16)})
+    if record.audio:
+        return retrieved(record.item, {0: encode_audio(b"".join(record.audio))}, WIRE_NAMES[record.format.encoding])
+    return retrieved(record.item, {})

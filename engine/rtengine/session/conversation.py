@@ -1,0 +1,129 @@
+"""The conversation: its items in order, with the sound and the words behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rtengine.audio.buffer import AudioClip
+from rtengine.audio.format import PCM_24K, AudioFormat
+from rtengine.protocol.items import Item
+
+
+@dataclass(slots=True)
+class Span:
+    """A clause and the audio that says it."""
+
+    text: str
+    audio_ms: float
+
+
+@dataclass(slots=True)
+class Record:
+    """One item of the session, and what the wire does not show of it."""
+
+    item: Item
+    clip: AudioClip | None = None
+    """What the user said, as PCM16."""
+    words: str | None = None
+    """The same in words; known to the chat model even when the client did not ask for a transcription."""
+    pending: bool = False
+    """The words are still to come."""
+    spoken: bool = False
+    """An answer that is said, not written."""
+    audio: list[bytes] = field(default_factory=list)
+    """What the answer sounds like, in the format it was sent in."""
+    audio_bytes: int = 0
+    format: AudioFormat = PCM_24K
+    """Of ``audio``."""
+    spans: list[Span] = field(default_factory=list)
+    text: str = ""
+    """What the answer says: spoken words, written text or function arguments."""
+
+    @property
+    def audio_ms(self) -> float:
+        return self.format.duration_ms(self.audio_bytes)
+
+    def keep_audio(self, audio: bytes, duration_ms: float, text: str) -> None:
+        self.audio.append(audio)
+        self.audio_bytes += len(audio)
+        if text or not self.spans:
+            self.spans.append(Span(text, 0.0))
+            self.text += text
+        self.spans[-1].audio_ms += duration_ms
+
+    def cut(self, audio_end_ms: float) -> None:
+        """Keep the first ``audio_end_ms`` of the audio, and only the words that are heard in it."""
+        sample = self.format.bytes_per_sample
+        end = int(audio_end_ms * self.format.bytes_per_ms) // sample * sample
+        kept = b"".join(self.audio)[:end]
+        self.audio, self.audio_bytes = [kept], len(kept)
+        left, spans = audio_end_ms, []
+        for span in self.spans:
+            if left <= 0:
+                break
+            heard = span.text if left >= span.audio_ms else whole_words(span.text, left / span.audio_ms)
+            spans.append(Span(heard, min(left, span.audio_ms)))
+            left -= span.audio_ms
+        self.spans = spans
+        self.text = "".join(span.text for span in spans)
+
+
+def whole_words(text: str, share: float) -> str:
+    """The words of a clause that lie whole in its first ``share``, at an even pace. A word cut off was not heard."""
+    end = int(len(text) * share)
+    if end >= len(text) or text[end].isspace():
+        return text[:end]
+    space = max((i for i in range(end) if text[i].isspace()), default=0)
+    return text[:space]
+
+
+class Conversation:
+    """Every item of the session. ``order`` holds those of the default conversation; others can be referred to."""
+
+    __slots__ = ("id", "order", "records")
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.order: list[str] = []
+        self.records: dict[str, Record] = {}
+
+    def __contains__(self, item_id: object) -> bool:
+        return item_id in self.records and item_id in self.order
+
+    @property
+    def has_assistant_audio(self) -> bool:
+        return any(record.audio for record in self.records.values())
+
+    def add(self, record: Record, after: str | None = None) -> None:
+        """Append, or insert after an item; ``root`` is the place before the first."""
+        item_id = item_id_of(record.item)
+        self.records[item_id] = record
+        if after is None:
+            self.order.append(item_id)
+        else:
+            self.order.insert(0 if after == "root" else self.order.index(after) + 1, item_id)
+
+    def add_outside(self, record: Record) -> None:
+        """Keep an item that is not part of the conversation: the output of an out-of-band response."""
+        self.records[item_id_of(record.item)] = record
+
+    def remove(self, item_id: str) -> None:
+        self.order.remove(item_id)
+        del self.records[item_id]
+
+    def previous(self, item_id: str) -> str | None:
+        """The item before ``item_id``; null for the first and for items outside the conversation."""
+        if item_id not in self.order:
+            return None
+        place = self.order.index(item_id)
+        return self.order[place - 1] if place else None
+
+    def items(self) -> list[Record]:
+        return [self.records[item_id] for item_id in self.order]
+
+
+def item_id_of(item: Item) -> str:
+    item_id = item.id
+    if item_id is None:
+        raise ValueError("an item has an id before it enters the conversation")
+    return item_id

@@ -1,0 +1,45 @@
+"""Everything a session knows that is not the state of a machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rtengine.profile.settings import Limits
+from rtengine.protocol.response import Response, ResponseCreateParams
+from rtengine.protocol.session import Session as SessionObject
+from rtengine.session.conversation import Conversation, Record
+from rtengine.session.early import EarlyTranscript
+from rtengine.session.input_audio import InputAudio
+from rtengine.session.speech import Speech
+from rtengine.session.usage import Tally
+
+
+@dataclass(slots=True)
+class Answer:
+    """A response in the making."""
+
+    response: Response
+    params: ResponseCreateParams | None
+    records: list[Record] | None
+    """The context the client gave instead of the conversation."""
+    items: list[str] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+    counted: bool = False
+    """The chat model has told the token counts."""
+
+
+@dataclass(slots=True)
+class SessionData:
+    session: SessionObject
+    conversation: Conversation
+    input: InputAudio
+    limits: Limits
+    answers: dict[str, Answer] = field(default_factory=dict)
+    """Responses that have begun and not ended, by id."""
+    speeches: dict[str, Speech] = field(default_factory=dict)
+    """Spoken items in the making, by item id."""
+    early: EarlyTranscript | None = None
+    warmed: str = ""
+    """The prompt the chat model has read ahead, so that it is not read again."""
+    playing_until: float = 0.0
+    """When a client that plays at natural speed will have played everything sent so far, on the session's clock."""

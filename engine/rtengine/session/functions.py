@@ -1,0 +1,172 @@
+"""The functions that expressions in machine files may call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rtengine.protocol import client as protocol_client
+from rtengine.protocol.codec import encode_audio
+from rtengine.protocol.items import Item
+from rtengine.protocol.response import Response, ResponseCreateParams, StatusDetails
+from rtengine.protocol.server import RateLimit
+from rtengine.protocol.transcription import LogProb, TranscriptionLanguage
+from rtengine.protocol.usage import TranscriptionDuration, TranscriptionUsage
+from rtengine.session.content import item_with_audio, needs_transcript
+from rtengine.session.data import SessionData
+from rtengine.session.outbox import Outbox
+
+
+class Functions:
+    """Functions that look at the session. None changes it, but that ``new_id`` never gives the same id twice."""
+
+    def __init__(self, data: SessionData, outbox: Outbox) -> None:
+        self._data = data
+        self._outbox = outbox
+
+    def new_id(self, kind: str) -> str:
+        return self._outbox.ids.new(kind)
+
+    # --- conversation
+
+    def has_item(self, item_id: str | None) -> bool:
+        """Whether the default conversation holds the item."""
+        return item_id in self._data.conversation
+
+    def has_call(self, call_id: str) -> bool:
+        return any(
+            record.item.type == "function_call" and record.item.call_id == call_id
+            for record in self._data.conversation.records.values()
+        )
+
+    def item(self, item_id: str) -> Item:
+        return self._data.conversation.records[item_id].item
+
+    def item_with_audio(self, item_id: str) -> Any:
+        return item_with_audio(self._data.conversation.records[item_id], self._data.session)
+
+    def previous_item_id(self, item_id: str) -> str | None:
+        return self._data.conversation.previous(item_id)
+
+    def spoken_ms(self, item_id: str, content_index: int) -> int | None:
+        """How much the assistant has said in an item, in ms, rounded up; null when that part is no such audio."""
+        record = self._data.conversation.records[item_id]
+        if content_index != 0 or not record.audio:
+            return None
+        return int(-(-record.audio_ms // 1))
+
+    # --- responses
+
+    def live_response(self, response_id: str | None) -> str | None:
+        """The response of that id while it runs; of the default conversation when no id is given."""
+        if response_id is not None:
+            return response_id if response_id in self._data.answers else None
+        answers = self._data.answers.values()
+        return next((a.response.id for a in answers if a.response.conversation_id is not None), None)
+
+    def missing_reference(self, params: ResponseCreateParams | None) -> str | None:
+        """The first item the client refers to that the session has never had."""
+        given = (params.input if params else None) or []
+        wanted = [item.id for item in given if item.type == "item_reference"]
+        return next((item_id for item_id in wanted if item_id not in self._data.conversation.records), None)
+
+    def words_ready(self, response_id: str) -> bool:
+        """Whether everything said in the response's context is in words by now."""
+        answer = self._data.answers[response_id]
+        records = self._data.conversation.items() if answer.records is None else answer.records
+        return not any(record.pending for record in records)
+
+    def all_said(self, item_id: str) -> bool:
+        speech = self._data.speeches.get(item_id)
+        return speech is None or speech.over
+
+    def playback_seconds(self) -> float:
+        """How long a client that plays at natural speed still has to play."""
+        return max(0.0, self._data.playing_until - self._outbox.now)
+
+    def fits_buffer(self, audio: bytes) -> bool:
+        buffer = self._data.input.buffer
+        return buffer.buffered_ms + buffer.format.duration_ms(len(audio)) <= buffer.limit_seconds * 1000
+
+    def rate_limits(self) -> list[RateLimit]:
+        """What is left of the key's limits; empty while the profile sets none."""
+        return []
+
+
+# --- pure
+
+
+def text(pattern: str, *values: Any) -> str:
+    """``pattern`` with each ``{}`` replaced by the next value. No other format syntax."""
+    pieces = pattern.split("{}")
+    filled = [pieces[0]]
+    for piece, value in zip(pieces[1:], values, strict=True):
+        filled += [str(value), piece]
+    return "".join(filled)
+
+
+def quoted(value: Any) -> str:
+    return f"'{value}'"
+
+
+def decimals(value: float, places: int) -> str:
+    return f"{value:.{places}f}"
+
+
+def minutes(seconds: float) -> int:
+    return round(seconds / 60)
+
+
+def base64(audio: bytes) -> str:
+    return encode_audio(audio)
+
+
+def message_kind(response: Response) -> str:
+    """``spoken`` or ``written``, by the response's output modalities."""
+    return "spoken" if "audio" in response.output_modalities else "written"
+
+
+def logprobs(pairs: tuple[tuple[str, float], ...] | None) -> list[LogProb] | None:
+    """Pairs of token and log probability in the API's shape."""
+    if pairs is None:
+        return None
+    return [LogProb(token=token, logprob=value, bytes=list(token.encode())) for token, value in pairs]
+
+
+def languages(code: str | None) -> list[TranscriptionLanguage] | None:
+    return None if code is None else [TranscriptionLanguage(code=code)]
+
+
+def transcription_usage(seconds: float) -> TranscriptionUsage:
+    return TranscriptionDuration(seconds=seconds)
+
+
+def unsupported_event(name: str) -> str:
+    """The text for an event that is none of the API's over WebSocket."""
+    return protocol_client.unsupported_event(name).message
+
+
+PURE: Mapping[str, Callable[..., Any]] = {
+    "abs": abs,
+    "int": int,
+    "len": len,
+    "max": max,
+    "min": min,
+    "round": round,
+    "str": str,
+    "text": text,
+    "quoted": quoted,
+    "decimals": decimals,
+    "minutes": minutes,
+    "base64": base64,
+    "message_kind": message_kind,
+    "cancelled": StatusDetails.cancelled,
+    "incomplete": StatusDetails.incomplete,
+    "failed": StatusDetails.failed,
+    "needs_transcript": needs_transcript,
+    "logprobs": logprobs,
+    "languages": languages,
+    "unsupported_event": unsupported_event,
+    "transcription_usage": transcription_usage,
+}
+"""Functions of their arguments alone."""

@@ -1,0 +1,147 @@
+"""One session: events and a time go in, effects come out. No I/O, no clock, no thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rtengine.chart.definition import Definition
+from rtengine.chart.system import System
+from rtengine.profile.settings import Limits
+from rtengine.protocol.client import ClientEvent, ConversationItemCreate, InputAudioBufferAppend, SessionUpdate
+from rtengine.protocol.codec import decode_audio
+from rtengine.protocol.errors import APIError
+from rtengine.protocol.ids import Ids
+from rtengine.protocol.session import Session as SessionObject
+from rtengine.protocol.session import apply_update
+from rtengine.session.content import given_audio
+from rtengine.session.conversation import Conversation
+from rtengine.session.data import SessionData
+from rtengine.session.early import EarlyTranscript
+from rtengine.session.effects import Disconnected, Draining, Effect, JobResult, TimerFired
+from rtengine.session.host import SessionHost, Taken
+from rtengine.session.input_audio import DetectorFactory, InputAudio
+from rtengine.session.outbox import Outbox
+from rtengine.session.vocabulary import HeardAudio, ProposedSession, Unhandled
+
+Input = ClientEvent | APIError | JobResult | TimerFired | Draining | Disconnected
+
+PARTS = ("session", "turn", "conversation")
+"""Machines of which there is one instance from the start on, in the order they start."""
+
+
+class SessionFault(Exception):
+    """Something in the session broke that no machine has a row for. The session cannot go on."""
+
+
+class Session:
+    """The machines of one connection and everything they work on.
+
+    The ids and the clock come from outside: with the same ids, the same inputs at the same times give the same effects.
+    """
+
+    def __init__(
+        self,
+        session: SessionObject,
+        machines: Mapping[str, Definition],
+        detector: DetectorFactory,
+        limits: Limits,
+        ids: Ids,
+        taken: Taken | None = None,
+    ) -> None:
+        self.id = session.id
+        self._outbox = Outbox(self.id, ids)
+        self.data = SessionData(
+            session=session,
+            conversation=Conversation(ids.new("conv")),
+            input=InputAudio(session, detector, limits.buffer_seconds),
+            limits=limits,
+        )
+        self._host = SessionHost(self.data, self._outbox, taken)
+        self.system = System(machines, self._host)
+        self._parts = {name: self.system.start(name) for name in PARTS}
+
+    @property
+    def closed(self) -> bool:
+        """The session has ended: it answers nothing any more."""
+        return self._parts["session"].ended
+
+    def start(self, now: float) -> list[Effect]:
+        """What a new connection begins with: ``session.created``, and the timer of its longest duration."""
+        self._outbox.now = now
+        self.system.run()
+        return self._effects()
+
+    def receive(self, event: Input, now: float) -> list[Effect]:
+        """Handle one event to completion. ``now`` is in seconds on a clock that never goes back.
+
+        Raises SessionFault when the session is broken; the effects up to then are lost with it.
+        """
+        self._outbox.now = now
+        if not self.closed:
+            self._dispatch(event)
+        return self._effects()
+
+    def _effects(self) -> list[Effect]:
+        if self._host.faults:
+            raise SessionFault(f"session {self.id} is broken") from self._host.faults[0]
+        return self._outbox.take()
+
+    def _dispatch(self, event: Input) -> None:
+        match event:
+            case JobResult():
+                self._result(event)
+            case TimerFired():
+                fired = self._outbox.fired(event.timer_id)
+                if fired is not None:
+                    fired[0].timer(fired[1])
+            case APIError():
+                self._refuse(event, event.event_id)
+            case Draining():
+                self._tell("session", "draining")
+            case Disconnected():
+                self._tell("session", "disconnected")
+            case _:
+                self._client(event)
+
+    def _result(self, event: JobResult) -> None:
+        owner, name = self._outbox.owner(event.job_id, event.result)
+        if isinstance(owner, EarlyTranscript):
+            owner.results.append(event.result)
+        elif owner is not None:
+            self.system.handle(owner, name, event.result)
+
+    def _client(self, event: ClientEvent) -> None:
+        """Give a client event to the machine that claims it; whatever no row takes, the session machine answers."""
+        name = event.type
+        try:
+            payload = self._payload(event)
+        except APIError as error:
+            self._refuse(error, event.event_id)
+            return
+        self._host.cause = event.event_id
+        try:
+            claimant = self.system.claimant(name)
+            if claimant is None or not self.system.handle(self._parts[claimant], name, payload):
+                self._tell("session", "unhandled", Unhandled(name))
+        finally:
+            self._host.cause = None
+
+    def _payload(self, event: ClientEvent) -> object:
+        """The event as the machines see it. Raises APIError for what only the session can tell to be wrong."""
+        if isinstance(event, InputAudioBufferAppend):
+            return HeardAudio(decode_audio(event.audio))
+        if isinstance(event, SessionUpdate):
+            return ProposedSession(apply_update(self.data.session, event.session))
+        if isinstance(event, ConversationItemCreate):
+            given_audio(event.item, self.data.session)  # raises for audio that is none
+        return event
+
+    def _refuse(self, error: APIError, event_id: str | None) -> None:
+        self._host.cause = event_id
+        try:
+            self._tell("session", "invalid", error.body())
+        finally:
+            self._host.cause = None
+
+    def _tell(self, part: str, name: str, payload: object = None) -> None:
+        self.system.handle(self._parts[part], name, payload)

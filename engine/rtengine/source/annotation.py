@@ -1,0 +1,112 @@
+"""Walking a pydantic model's types along the path of one of its errors."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, Discriminator, Tag
+from pydantic.fields import FieldInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A type at a place of a document, and how a discriminated union that stands there tells its members apart."""
+
+    annotation: Any
+    discriminator: str | Discriminator | None = None
+
+
+def below(spot: Spot, part: str | int) -> Spot | None:
+    """The type of a key or an index of a value of the type ``spot``; None when that is not known."""
+    bare = strip(spot.annotation)
+    if is_model(bare):
+        found = next((info for name, info in keys(bare) if name == part), None)
+        return None if found is None else Spot(found.annotation, discriminator_of(found))
+    origin, arguments = get_origin(bare), get_args(bare)
+    if not isinstance(origin, type) or not arguments:
+        return None
+    if issubclass(origin, Mapping):
+        return _spot(arguments[1])
+    return _spot(arguments[0]) if issubclass(origin, Collection) else None
+
+
+def _spot(annotation: Any) -> Spot:
+    return Spot(annotation, next((d for d in map(discriminator_of, _metadata(annotation)) if d is not None), None))
+
+
+def keys(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    """The keys a document may use, with their fields."""
+    for name, info in model.model_fields.items():
+        yield info.alias or name, info
+
+
+def members(annotation: Any) -> list[Any]:
+    """The members of a union besides None; a single type is its own only member. ``Annotated`` members stay so."""
+    bare = strip(annotation)
+    if get_origin(bare) in (Union, types.UnionType):
+        return [member for member in get_args(bare) if member is not type(None)]
+    return [bare]
+
+
+def strip(annotation: Any) -> Any:
+    """Without ``Annotated``, and without the None of a nullable type that has one other member."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (Union, types.UnionType):
+        others = [member for member in get_args(annotation) if member is not type(None)]
+        if len(others) == 1:
+            return strip(others[0])
+    return annotation
+
+
+def labels(member: Any, key: str | None) -> set[str]:
+    """What pydantic may call a member of a union in an error's location: its tag, its class or its kind."""
+    found = {str(meta.tag) for meta in _metadata(member) if isinstance(meta, Tag)}
+    bare = strip(member)
+    if is_model(bare):
+        found.add(bare.__name__)
+        if key is not None and key in bare.model_fields:
+            found |= {str(value) for value in literals(bare.model_fields[key].annotation)}
+    elif isinstance(bare, type):
+        found.add(bare.__name__)
+    return found
+
+
+def literals(annotation: Any) -> tuple[Any, ...]:
+    """The values of a Literal, else nothing."""
+    bare = strip(annotation)
+    return get_args(bare) if get_origin(bare) is Literal else ()
+
+
+def tags(spot: Spot) -> list[str]:
+    """What may tell the members of a discriminated union apart."""
+    if isinstance(spot.discriminator, str):
+        found: list[str] = []
+        for member in members(spot.annotation):
+            bare = strip(member)
+            if is_model(bare):
+                found += map(str, literals(bare.model_fields[spot.discriminator].annotation))
+        return found
+    return [str(meta.tag) for member in members(spot.annotation) for meta in _metadata(member) if isinstance(meta, Tag)]
+
+
+def discriminator_of(holder: Any) -> str | Discriminator | None:
+    """Of a field, or of one piece of an ``Annotated`` type's metadata."""
+    if isinstance(holder, Discriminator):
+        return holder
+    if isinstance(holder, FieldInfo):
+        if holder.discriminator is not None:
+            return holder.discriminator
+        return next((meta for meta in holder.metadata if isinstance(meta, Discriminator)), None)
+    return None
+
+
+def is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _metadata(annotation: Any) -> tuple[Any, ...]:
+    return tuple(annotation.__metadata__) if get_origin(annotation) is Annotated else ()

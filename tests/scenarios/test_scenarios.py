@@ -1,0 +1,27 @@
+"""Every scenario file is a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.scenario import run
+
+from rtengine.chart.load import load_machines
+from rtengine.profile.shipped import shipped
+from rtengine.session.vocabulary import VOCABULARY
+
+pytestmark = pytest.mark.scenario
+
+FILES = sorted(Path(__file__).parent.glob("*.yaml"))
+MACHINES = load_machines({path.stem: path for path in shipped("machines").glob("*.yaml")}, VOCABULARY)
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_scenario(path: Path) -> None:
+    world = run(path, MACHINES)
+    created = [event["response"]["id"] for event in world.everything if event["type"] == "response.created"]
+    done = [event["response"]["id"] for event in world.everything if event["type"] == "response.done"]
+    assert [response_id for response_id in created if response_id not in world.session.data.answers] == sorted(
+        done, key=created.index
+    )
