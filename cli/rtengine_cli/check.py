@@ -13,11 +13,12 @@ from rtengine.chart.load import check_machines
 from rtengine.errors import RtengineError
 from rtengine.profile.layers import shown
 from rtengine.profile.load import check_profile, machine_files
-from rtengine.profile.shipped import SUFFIX, shipped, shipped_files
+from rtengine.profile.shipped import SUFFIX, shipped
 from rtengine.session.vocabulary import VOCABULARY
 from rtengine.source.file import SourceFile
 from rtengine.source.finding import FileError, Finding, in_order
 from rtengine.source.report import FORMATS
+from rtengine_cli.machine_set import machine_set, short
 
 FOLDERS: tuple[Literal["machines", "profiles"], ...] = ("machines", "profiles")
 
@@ -34,7 +35,7 @@ def check(
         list[Path] | None,
         typer.Argument(
             metavar="[PATH]...",
-            help="Machine files, profiles, or folders of them. Without any: ./machines and ./profiles, else what is shipped.",
+            help="Machine files, profiles, or folders of them; else ./machines and ./profiles, else what is shipped.",
             show_default=False,
         ),
     ] = None,
@@ -59,16 +60,14 @@ def check_files(files: Iterable[Path]) -> list[Finding]:
     for path in files:
         try:
             document = SourceFile.read(path, shown(path)).plain()
+            findings += _check_profile(path) if "profile" in document else _check_machine(path)
         except FileError as error:
             findings += error.findings
-            continue
-        findings += _check_machine(path, document) if "machine" in document else _check_profile(path)
     return in_order(findings)
 
 
-def _check_machine(path: Path, document: dict[str, object]) -> list[Finding]:
-    machines = machine_files(shipped_files("profiles")["default"])
-    return _check_set({**machines, str(document["machine"]): path})
+def _check_machine(path: Path) -> list[Finding]:
+    return check_machines(machine_set(path)[1], VOCABULARY)
 
 
 def _check_profile(path: Path) -> list[Finding]:
@@ -77,11 +76,7 @@ def _check_profile(path: Path) -> list[Finding]:
         machines = machine_files(path)
     except FileError:
         return findings  # they tell why the profile cannot be read
-    return findings + (_check_set(machines) if machines else [])
-
-
-def _check_set(machines: dict[str, Path]) -> list[Finding]:
-    return check_machines({role: Path(shown(path)) for role, path in machines.items()}, VOCABULARY)
+    return findings + (check_machines(short(machines), VOCABULARY) if machines else [])
 
 
 def _default_folders() -> list[Path]:

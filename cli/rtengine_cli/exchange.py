@@ -1,4 +1,4 @@
-"""What a client learns from the server's events: who said what, the spoken answer, and whether anything is still to come."""
+"""What a client learns from the server's events: who said what, the spoken answer, and what is still to come."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from rtengine_cli.recording import BYTES_PER_SECOND, RATE
 
 
 class Speaker:
-    """Audio waiting to be played, and how much of each item has been. Filled by the client, emptied by the sound card."""
+    """Audio waiting to be played, and how much of it has been. Filled by the client, emptied by the sound card."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[str, bytes]] = deque()

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.cli.realtime_stub import CREATED, Event, session_object, spoken, stub
 
 from rtengine.errors import RtengineError
 from rtengine_cli.client import CHUNK, realtime_url, session
 from rtengine_cli.demo import judge
 from rtengine_cli.exchange import Exchange
 from rtengine_cli.talk import begin, key_for, say
-from tests.cli.realtime_stub import CREATED, Event, session_object, spoken, stub
 
 pytestmark = pytest.mark.unit
 
@@ -95,11 +95,11 @@ class Detecting:
 
 async def test_silence_follows_until_the_server_hears_the_end_of_the_turn() -> None:
     answer = Detecting()
-    async with stub(answer, [{"type": "session.created", "session": session_object(VAD)}]) as server:
-        async with session(realtime_url(server.url)) as client:
-            await begin(client)
-            await say(client, TONE, fast=True)
-            assert client.exchange.statuses == ["completed"]
+    created = {"type": "session.created", "session": session_object(VAD)}
+    async with stub(answer, [created]) as server, session(realtime_url(server.url)) as client:
+        await begin(client)
+        await say(client, TONE, fast=True)
+        assert client.exchange.statuses == ["completed"]
     assert answer.appends > 4
     assert "response.create" not in [event["type"] for event in server.received]
     audio = [event["audio"] for event in server.received if event["type"] == "input_audio_buffer.append"]

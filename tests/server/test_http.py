@@ -113,7 +113,9 @@ async def test_a_body_that_is_no_json_is_400_in_the_shape_of_the_api(body: str) 
         assert (status, json.loads(answer)["error"]["code"]) == (400, "invalid_json")
 
 
-async def test_the_error_of_a_route_keeps_its_status_and_a_fault_tells_no_detail(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_error_of_a_route_keeps_its_status_and_a_fault_tells_no_detail(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with running(routes=ROUTES) as server:
         status, _, body = await server.http(post(server, "/v1/key", "{}"))
         assert (status, json.loads(body)["error"]["code"]) == (401, "invalid_api_key")
@@ -199,7 +201,9 @@ async def test_what_is_no_request_or_too_large_is_answered_and_cut(request_text:
         assert (await server.get("/healthz"))[0] == 200
 
 
-@pytest.mark.parametrize("sent", ["", "GET /healthz HTT", "POST /v1/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"])
+@pytest.mark.parametrize(
+    "sent", ["", "GET /healthz HTT", "POST /v1/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"]
+)
 async def test_a_request_that_does_not_end_is_cut_at_the_deadline(sent: str) -> None:
     async with running(routes=ROUTES, limits={"request_seconds": 0.05}) as server:
         reader, writer = await server.raw()
@@ -253,4 +257,3 @@ async def test_no_connection_is_kept_after_its_client_is_gone() -> None:
         while server.site.connections:
             await asyncio.sleep(0)
         assert len(server.site.sockets) == 0
-

@@ -238,7 +238,11 @@ async def test_the_turn_is_told_in_one_log_line(caplog: pytest.LogCaptureFixture
         return [delta, say("response.done", response={"id": "resp_1", "status": "completed"})]
 
     async with running(answer) as server, server.connect() as client:
-        results = {"t": TranscribeDone("secret words", 1.0), "g": GenerateText("secret words"), "s": SpeakAudio(b"", 20)}
+        results = {
+            "t": TranscribeDone("secret words", 1.0),
+            "g": GenerateText("secret words"),
+            "s": SpeakAudio(b"", 20),
+        }
         server.host.on_submit = lambda job, deliver: deliver(job.id, results[job.id])
         await event(client)
         await client.send(CLEAR)

@@ -89,7 +89,8 @@ async def test_compression_is_never_negotiated() -> None:
 
 
 @pytest.mark.parametrize(
-    "how", [{"additional_headers": {"OpenAI-Beta": "realtime=v1"}}, {"subprotocols": ["realtime", "openai-beta.realtime-v1"]}]
+    "how",
+    [{"additional_headers": {"OpenAI-Beta": "realtime=v1"}}, {"subprotocols": ["realtime", "openai-beta.realtime-v1"]}],
 )
 async def test_the_beta_dialect_is_refused_in_band(how: dict[str, Any]) -> None:
     async with running() as server, server.connect(**how) as client:
@@ -281,6 +282,7 @@ async def test_a_client_that_floods_does_not_starve_another() -> None:
         while len(order) < 2001:
             await asyncio.sleep(0)
         assert order.index("calm") <= 4 * FRAMES_PER_TURN
+
 
 async def test_a_close_leaves_after_everything_said_before_it() -> None:
     def bye(session: FakeSession, received: Any, now: float) -> list[Any]:

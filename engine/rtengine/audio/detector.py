@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from rtengine.audio.activity import Edge
 from rtengine.audio.endpointer import Endpointer, Timing
 
-Stream = NDArray[np.float32]
-"""Mono samples in the range of PCM16, as floats."""
+Stream = NDArray[np.float32] | NDArray[np.int16]
+"""Mono samples in the range of PCM16; which of the two types is the classifier's choice."""
 
 _IDLE_POWER = 32768.0**2 * 10**-7.0
 """-70 dBFS: digital silence, or a muted microphone."""
@@ -57,7 +57,7 @@ class Detector:
         self._endpointer = Endpointer(classifier.timing)
         self._hops_per_frame = classifier.frame // classifier.hop
         self._idle_after = _IDLE_AFTER_MS / classifier.timing.hop_ms
-        self._pending: Stream = np.zeros(0, np.float32)
+        self._pending: Stream = np.zeros(0, np.int16)
         self._counted = 0
         """Hops of the pending samples whose power was already taken."""
         self._still = 0
@@ -75,9 +75,10 @@ class Detector:
         if len(self._pending):
             stream = np.concatenate((self._pending, stream))
         classifier, endpointer = self._classifier, self._endpointer
-        frame, per_frame = classifier.frame, self._hops_per_frame
+        hop, frame, per_frame = classifier.hop, classifier.frame, self._hops_per_frame
         edges: list[Edge] = []
-        for index, power in enumerate(self._powers(stream), start=self._counted + 1):
+        for index, energy in enumerate(self._energies(stream), start=self._counted + 1):
+            power = energy / hop
             self._still = self._still + 1 if power < _IDLE_POWER else 0
             edge = endpointer.hop(power)
             if edge is not None:
@@ -87,7 +88,7 @@ class Detector:
                 edge = endpointer.decide(self._probability(stream[end - frame : end]))
                 if edge is not None:
                     edges.append(edge)
-        hops = len(stream) // classifier.hop
+        hops = len(stream) // hop
         frames = hops // per_frame
         self._pending = stream[frames * frame :]
         self._counted = hops - frames * per_frame
@@ -99,9 +100,9 @@ class Detector:
             return 0.0
         return self._classifier.probability(frame)
 
-    def _powers(self, stream: Stream) -> list[float]:
-        """Mean squares of the hops not counted yet."""
+    def _energies(self, stream: Stream) -> list[float]:
+        """Sums of squares of the hops not counted yet."""
         hop = self._classifier.hop
-        new = stream[self._counted * hop : len(stream) // hop * hop].reshape(-1, hop)
-        powers: list[float] = (np.einsum("ij,ij->i", new, new) / hop).tolist()
-        return powers
+        new = stream[self._counted * hop : len(stream) // hop * hop].astype(np.float32, copy=False).reshape(-1, hop)
+        energies: list[float] = np.vecdot(new, new).tolist()
+        return energies

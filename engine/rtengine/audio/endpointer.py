@@ -54,6 +54,8 @@ class Endpointer:
     threshold: float = 0.5
     silence_ms: float = 500.0
     loudness: Loudness = field(default_factory=Loudness)
+    now: float = 0.0
+    """The audio clock, in milliseconds."""
     _state: str = "idle"
     _speech: bool = False
     """What the classifier said last, with hysteresis."""
@@ -72,11 +74,6 @@ class Endpointer:
     """No utterance begins before this hop: an earlier one ended there, or was forgotten."""
 
     @property
-    def now(self) -> float:
-        """The audio clock."""
-        return self.loudness.hops * self.timing.hop_ms
-
-    @property
     def idle(self) -> bool:
         return self._state == "idle"
 
@@ -92,9 +89,10 @@ class Endpointer:
 
     def hop(self, power: float) -> Edge | None:
         """The next hop of audio, with its mean square."""
-        quiet = self._state == "idle" and not self._speech
-        self.loudness.push(power, quiet)
-        if self._state == "idle":
+        idle = self._state == "idle"
+        self.loudness.push(power, idle and not self._speech)
+        self.now = self.loudness.hops * self.timing.hop_ms
+        if idle:
             return None
         if power > self._peak:
             self._peak = power

@@ -35,8 +35,7 @@ class WebrtcClassifier:
         return 0.5
 
     def probability(self, frame: Stream) -> float:
-        samples = np.clip(frame, -32768, 32767).astype(np.int16)
-        return 1.0 if self._vad.is_speech(samples.tobytes(), RATE) else 0.0
+        return 1.0 if self._vad.is_speech(frame.tobytes(), RATE) else 0.0
 
     def skip(self, frame: Stream) -> None:
         """Its noise model does not learn from silence anyway."""
@@ -48,7 +47,7 @@ class WebrtcClassifier:
 
 
 class _Converter:
-    """To 8 kHz without a filter: every second or third sample."""
+    """To PCM16 at 8 kHz without a filter, for its delay: every second or third sample where that is enough."""
 
     def __init__(self, rate: int) -> None:
         self._step, remainder = divmod(rate, RATE)
@@ -57,10 +56,11 @@ class _Converter:
 
     def feed(self, samples: NDArray[np.int16]) -> Stream:
         if self._resampler is not None:
-            return self._resampler.feed(samples.astype(np.float32))
+            resampled = self._resampler.feed(samples.astype(np.float32))
+            return np.clip(resampled, -32768, 32767).astype(np.int16)
         taken = samples[self._skip :: self._step]
         self._skip = (self._skip - len(samples)) % self._step
-        return taken.astype(np.float32)
+        return taken
 
 
 def webrtc(rate: int) -> Detector:

@@ -15,7 +15,7 @@ NOTE_LENGTH: Final = 80
 GUARD_LENGTH: Final = 60
 """Longer guards are cut: a diagram is read at a glance."""
 
-_SPECIAL = re.compile(r"[#;:<>{}\"`\[\]]")
+_SPECIAL = re.compile(r"[#;:<>{}\"`]")
 
 
 def mermaid(definition: Definition, guards: bool = True, staying: bool = False, notes: bool = False) -> str:

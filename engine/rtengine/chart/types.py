@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -71,7 +71,7 @@ def fields(kind: Any) -> dict[str, Field]:
                 found[name] = Field(annotation, required.get(name, not hasattr(kind, name)))
     for name, member in inspect.getmembers_static(kind, lambda value: isinstance(value, property)):
         if not name.startswith("_") and name not in found and member.fget is not None:
-            annotation = _hints(member.fget).get("return")
+            annotation = _hints(member.fget, {"return"}).get("return")
             if annotation is not None:
                 found[name] = Field(annotation, False)
     return found
@@ -101,9 +101,9 @@ def parameters(call: Callable[..., Any], skip: int = 0) -> dict[str, Field] | No
         signature = inspect.signature(call)
     except ValueError:
         return None
-    hints = _hints(call) if not isinstance(call, type) else {}
     listed = list(signature.parameters.values())
     listed = listed[skip + bool(listed and listed[0].name == "self") :]
+    hints = {} if isinstance(call, type) else _hints(call, {parameter.name for parameter in listed})
     found: dict[str, Field] = {}
     for parameter in listed:
         annotation = hints.get(parameter.name, Any)
@@ -120,7 +120,7 @@ def returned(call: Callable[..., Any]) -> Any:
     """The return annotation, or the class that is called; Any when nothing is said."""
     if isinstance(call, type):
         return call
-    return _hints(call).get("return", Any)
+    return _hints(call, {"return"}).get("return", Any)
 
 
 def strip(annotation: Any) -> Any:
@@ -238,11 +238,18 @@ def _required(kind: type) -> dict[str, bool]:
     return {f.name: f.default is missing and f.default_factory is missing for f in dataclasses.fields(kind)}
 
 
-def _hints(holder: Any) -> dict[str, Any]:
-    """Resolved annotations. Raises TypeError for a name that exists for type checkers alone: nothing can be checked."""
+def _hints(holder: Any, wanted: Collection[str] | None = None) -> dict[str, Any]:
+    """Resolved annotations of a class, or the wanted ones of a function.
+
+    Raises TypeError for a name that exists for type checkers alone: nothing could be checked against it.
+    """
     target = holder.__func__ if inspect.ismethod(holder) else holder
     try:
-        return typing.get_type_hints(target, include_extras=True)
+        if wanted is None:
+            return typing.get_type_hints(target, include_extras=True)
+        written = getattr(target, "__annotations__", {})
+        chosen = types.SimpleNamespace(__annotations__={n: a for n, a in written.items() if n in wanted})
+        return typing.get_type_hints(chosen, getattr(target, "__globals__", {}), include_extras=True)
     except NameError as error:
         label = getattr(target, "__qualname__", repr(target))
         raise TypeError(f"an annotation of {target.__module__}.{label} cannot be resolved: {error}") from error

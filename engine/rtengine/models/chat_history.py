@@ -18,21 +18,14 @@ _TOKENS_PER_MESSAGE = 6
 
 
 def plain(messages: Sequence[ChatMessage]) -> list[PlainMessage]:
-    """The messages as text alone: function calls are left out, their results stay with the function's name.
+    """The messages as text alone: function calls are left out, their results stay.
 
     Raises ``ModelFailure`` for images and other content that a text model cannot read.
     """
-    names = {
-        call.get("id"): call.get("function", {}).get("name", "")
-        for message in messages
-        for call in message.get("tool_calls") or ()
-    }
     found: list[PlainMessage] = []
     for message in messages:
         text = text_of(message.get("content"))
         role = message["role"]
-        if role == "tool":
-            text = f"{names.get(message.get('tool_call_id')) or 'function'} returned: {text}"
         if text:
             found.append({"role": "system" if role == "developer" else role, "content": text})
     return found

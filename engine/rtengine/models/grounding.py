@@ -34,9 +34,10 @@ _NUMBERS = {word: value for value, word in enumerate(_UNITS.split())} | {
     word: 10 * value for value, word in enumerate(_TENS.split(), 2)
 }
 _COUNTING = frozenset(_NUMBERS) | {"hundred", "thousand", "and"}
-_SHAPED = ("pattern", "format")
-"""Texts with a shape of their own, which spans would not have."""
-_SHAPES = {"date", "time", "date-time", "uuid"}
+_DATE = "(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+_PATTERNS = {"date": f"^{_DATE}$", "time": f"^{_TIME}$", "date-time": f"^{_DATE}T{_TIME}$", "uuid": f"^{_UUID}$"}
 _FORMATS = {"email": re.compile(r"[^\s@]+@[^\s@]+"), "uri": re.compile(r"\w+://\S+")}
 
 
@@ -134,14 +135,20 @@ class _Grounding:
 
     def text(self, schema: Schema) -> Schema:
         shortest, longest = schema.get("minLength", 0), schema.get("maxLength", _LONGEST_TEXT)
-        if "pattern" in schema or schema.get("format") in _SHAPES:
-            return {"type": "string"} | {key: schema[key] for key in _SHAPED if key in schema}
         fitting = [span for span in self._spans if shortest <= len(span) <= longest]
         if form := _FORMATS.get(schema.get("format", "")):
             fitting = [span for span in fitting if form.fullmatch(span)]
+        pattern = schema.get("pattern") or _PATTERNS.get(schema.get("format", ""))
+        if pattern:
+            fitting = [span for span in fitting if _matches(pattern, span)]
         if fitting:
             return {"enum": fitting}
-        return {"type": "string", "minLength": shortest, "maxLength": max(shortest, min(longest, _LONGEST_TEXT))}
+        shaped = {"pattern": pattern} if pattern else {}
+        return {
+            "type": "string",
+            "minLength": shortest,
+            "maxLength": max(shortest, min(longest, _LONGEST_TEXT)),
+        } | shaped
 
     def _array(self, schema: Schema, depth: int) -> Schema:
         least = schema.get("minItems", 0)
@@ -149,7 +156,8 @@ class _Grounding:
         if depth >= _DEEPEST:
             most = least
         if prefix := schema.get("prefixItems"):
-            return {"type": "array", "prefixItems": [self.schema(item, depth + 1) for item in prefix]}
+            places = [self.schema(item, depth + 1) for item in prefix[: schema.get("maxItems", len(prefix))]]
+            return {"type": "array", "prefixItems": places, "minItems": len(places), "maxItems": len(places)}
         if not most:
             return {"type": "array", "items": {"type": "null"}, "maxItems": 0}
         items = self.schema(schema.get("items", {}), depth + 1)
@@ -225,6 +233,13 @@ class _Grounding:
             if properties:
                 found |= {"properties": properties, "required": required}
         return found
+
+
+def _matches(pattern: str, text: str) -> bool:
+    try:
+        return re.search(pattern, text) is not None
+    except re.error:  # the patterns of JSON Schema are those of ECMAScript
+        return False
 
 
 def _allowed(number: float, schema: Schema, kind: str) -> bool:

@@ -6,6 +6,7 @@ chosen by ``tool_router`` and their arguments written under a JSON schema, becau
 
 from __future__ import annotations
 
+import atexit
 import json
 import secrets
 import threading
@@ -66,10 +67,21 @@ class LlamaChat:
         self._server = server
         self._settings = settings
         self._free = threading.Semaphore(settings.slots)
+        self._running: set[threading.Thread] = set()
+        self._closed = threading.Event()
+        # A thread that is inside llama.cpp when the interpreter ends would take the whole process down with it.
+        atexit.register(self.close)
 
     @property
     def slots(self) -> int:
         return self._settings.slots
+
+    def close(self) -> None:
+        """Stop what is running, each after its next token or batch of prompt, and wait for it."""
+        self._closed.set()
+        for thread in tuple(self._running):
+            thread.join()
+        atexit.unregister(self.close)
 
     def generate(
         self, request: GenerateRequest, cancel: Cancel
@@ -176,7 +188,7 @@ class LlamaChat:
 
         def on_chunk(chunk: Chunk) -> bool:
             chunks.put(chunk)
-            return bool(cancel) or abandoned.is_set()
+            return bool(cancel) or abandoned.is_set() or self._closed.is_set()
 
         def complete() -> None:
             try:
@@ -186,11 +198,14 @@ class LlamaChat:
             except Exception as error:
                 chunks.put(error)
             finally:
+                self._running.discard(thread)
                 self._free.release()
                 chunks.put(None)
 
         cancel.on_set(lambda: chunks.put(None))
-        threading.Thread(target=complete, name="llama", daemon=True).start()
+        thread = threading.Thread(target=complete, name="llama", daemon=True)
+        self._running.add(thread)
+        thread.start()
         try:
             while (chunk := chunks.get()) is not None and not cancel:
                 if isinstance(chunk, Exception):

@@ -89,7 +89,8 @@ class Stage(ABC, Generic[AdapterType, RequestType]):
             if not cancel:
                 raise RuntimeError("the model ended without a final result")
         except ModelFailure as failure:
-            log.warning("%s job %s failed: %s", self.name, job.id, failure.message)
+            hint = f" ({failure.hint})" if failure.hint else ""
+            log.warning("%s job %s failed: %s%s", self.name, job.id, failure.message, hint)
             yield JobFailed(failure.message, failure.code, failure.type)
         except Exception:
             if cancel:

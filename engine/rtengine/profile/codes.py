@@ -1,4 +1,4 @@
-"""What the codes of findings in profiles mean. ``PF0..`` are those every kind of file has (``rtengine.source.finding``)."""
+"""What the codes of findings in profiles mean. Every kind of file has those in ``rtengine.source.finding``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The profile file as pydantic models. The editors' JSON Schema is generated from here, so every field has a description."""
+"""The profile file as pydantic models. Every field has a description: editors show it."""
 
 from __future__ import annotations
 

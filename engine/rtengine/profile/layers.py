@@ -93,12 +93,11 @@ def _merged(chain: list[Layer]) -> dict[str, Any]:
 
 def _has(value: Any, path: Path) -> bool:
     for part in path:
-        if isinstance(value, Mapping) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and 0 <= part < len(value):
-            value = value[part]
-        else:
+        keyed = isinstance(value, Mapping) and part in value
+        indexed = isinstance(value, list) and isinstance(part, int) and 0 <= part < len(value)
+        if not (keyed or indexed):
             return False
+        value = value[part]
     return True
 
 

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from rtengine.errors import ModelError, RtengineError
-from rtengine.models.registry import adapter_settings
-from rtengine.profile.document import KINDS, Kind, ModelChoices, ProfileFile
+from rtengine.models.registry import Kind, adapter_settings
+from rtengine.profile.document import KINDS, ModelChoices, ProfileFile
 from rtengine.profile.environment import strings, substitute
 from rtengine.profile.layers import PREFIX, Layers
 from rtengine.profile.shipped import find

@@ -1,4 +1,4 @@
-"""The JSON Schema of profiles, for editors: keys, types and descriptions, those of every adapter and of the session too."""
+"""The JSON Schema of profiles, for editors, with the settings of every adapter and the session's fields."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def profile_schema() -> dict[str, Any]:
     models = create_model(
         "ModelChoices", __config__=ConfigDict(extra="forbid"), **{kind: _adapters(kind) for kind in KINDS}
     )
-    session = reduce(or_, (_settable(model) for model in SESSIONS.values()))
+    session: Any = reduce(or_, (_settable(model) for model in SESSIONS.values()))
     document: type[BaseModel] = create_model(
         "ProfileFile",
         __base__=ProfileFile,
@@ -33,18 +33,22 @@ def profile_schema() -> dict[str, Any]:
 
 def _adapters(kind: Kind) -> Any:
     """The union of the settings of every adapter of this part, told apart by ``adapter``."""
-    choices = [
+    choices: list[Any] = [
         create_model(
             f"{kind.title()}{name.title().replace('-', '')}",
             __base__=adapter_settings(kind, name),
-            adapter=(Literal[name], Field(description="Name of the adapter")),
+            adapter=(_only(name), Field(description="Name of the adapter")),
         )
         for name in adapter_names(kind)
     ]
-    union = reduce(or_, choices)
+    union: Any = reduce(or_, choices)
     if len(choices) > 1:
         union = Annotated[union, Field(discriminator="adapter")]
     return (union | None, None)
+
+
+def _only(name: str) -> Any:
+    return Literal[name]
 
 
 def _settable(session: type[BaseModel]) -> type[BaseModel]:

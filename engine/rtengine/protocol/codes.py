@@ -28,6 +28,7 @@ CODES: dict[str, ErrorCode] = {
     "missing_type": ErrorCode("invalid_event", "The 'type' field is missing."),
     "invalid_event": ErrorCode("invalid_event", "Invalid event: expected a JSON object, but got {got} instead."),
     "binary_frame": ErrorCode("invalid_event", "Expected a text WebSocket message; binary frames are not supported."),
+    "too_many_mistakes": ErrorCode("invalid_value", "Invalid event: {count} parameters are invalid."),
     # values
     "missing_required_parameter": ErrorCode("missing_required_parameter", "Missing required parameter: '{param}'."),
     "unknown_parameter": ErrorCode("unknown_parameter", "Unknown parameter: '{param}'."),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-from rtengine.protocol.wire import NullTolerantModel, Omit, one_of
+from rtengine.protocol.wire import ListOf, NullTolerantModel, Omit, one_of
 
 PCM_RATE = 24_000
 
@@ -50,7 +50,7 @@ def _one_modality(modalities: list[Modality]) -> list[Modality]:
     return modalities
 
 
-OutputModalities = Annotated[list[Modality], AfterValidator(_one_modality)]
+OutputModalities = Annotated[ListOf[Modality], AfterValidator(_one_modality)]
 """``["audio"]`` or ``["text"]``: never both, audio always comes with its transcript."""
 
 

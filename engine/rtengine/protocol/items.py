@@ -22,7 +22,7 @@ from rtengine.protocol.parts import (
     SystemPart,
     UserPart,
 )
-from rtengine.protocol.wire import Boolean, Integer, NullTolerantModel, Omit, one_of
+from rtengine.protocol.wire import Boolean, Integer, ListOf, NullTolerantModel, Omit, one_of
 
 ItemStatus = Literal["completed", "incomplete", "in_progress"]
 """The items of a cancelled Response are ``incomplete``: there is no status ``cancelled`` for items."""
@@ -40,21 +40,21 @@ class SystemMessage(ItemFields):
     type: Literal["message"] = "message"
     status: Omit[ItemStatus] = None
     role: Literal["system"] = "system"
-    content: list[SystemPart]
+    content: ListOf[SystemPart]
 
 
 class UserMessage(ItemFields):
     type: Literal["message"] = "message"
     status: Omit[ItemStatus] = None
     role: Literal["user"] = "user"
-    content: list[UserPart]
+    content: ListOf[UserPart]
 
 
 class AssistantMessage(ItemFields):
     type: Literal["message"] = "message"
     status: Omit[ItemStatus] = None
     role: Literal["assistant"] = "assistant"
-    content: list[AssistantPart]
+    content: ListOf[AssistantPart]
 
 
 class FunctionCall(ItemFields):
@@ -85,7 +85,7 @@ class McpListTools(ItemFields):
 
     type: Literal["mcp_list_tools"] = "mcp_list_tools"
     server_label: str
-    tools: list[McpListedTool]
+    tools: ListOf[McpListedTool]
 
 
 class McpProtocolError(NullTolerantModel):
@@ -177,14 +177,14 @@ class RetrievedUserMessage(ItemFields):
     type: Literal["message"] = "message"
     status: Omit[ItemStatus] = None
     role: Literal["user"] = "user"
-    content: list[RetrievedUserPart]
+    content: ListOf[RetrievedUserPart]
 
 
 class RetrievedAssistantMessage(ItemFields):
     type: Literal["message"] = "message"
     status: Omit[ItemStatus] = None
     role: Literal["assistant"] = "assistant"
-    content: list[RetrievedAssistantPart]
+    content: ListOf[RetrievedAssistantPart]
 
 
 RetrievedItem = Annotated[

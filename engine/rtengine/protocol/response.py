@@ -11,7 +11,7 @@ from rtengine.protocol.items import Item
 from rtengine.protocol.newitem import InputItem
 from rtengine.protocol.tools import Tool, ToolChoice
 from rtengine.protocol.usage import Usage
-from rtengine.protocol.wire import Boolean, Metadata, NullTolerantModel, Omit, WireModel
+from rtengine.protocol.wire import Boolean, ListOf, Metadata, NullTolerantModel, Omit, WireModel
 
 ResponseStatus = Literal["in_progress", "completed", "cancelled", "incomplete", "failed"]
 
@@ -51,12 +51,12 @@ class ResponseCreateParams(NullTolerantModel):
 
     conversation: Omit[str] = None
     """``auto``, the default: the answer joins the conversation; ``none``: it does not."""
-    input: Omit[list[InputItem]] = None
+    input: Omit[ListOf[InputItem]] = None
     """Replaces the conversation as the model's context; ``[]`` is an empty context."""
     instructions: Omit[str] = None
     output_modalities: Omit[OutputModalities] = None
     audio: Omit[ResponseAudioParams] = None
-    tools: Omit[list[Tool]] = None
+    tools: Omit[ListOf[Tool]] = None
     tool_choice: Omit[ToolChoice] = None
     parallel_tool_calls: Omit[Boolean] = None
     reasoning: Omit[Reasoning] = None

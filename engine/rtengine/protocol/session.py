@@ -22,6 +22,7 @@ from rtengine.protocol.wire import (
     STRING_OR_OBJECT,
     Boolean,
     Index,
+    ListOf,
     NullTolerantModel,
     Number,
     Omit,
@@ -29,7 +30,7 @@ from rtengine.protocol.wire import (
     one_of,
 )
 
-Include = list[Literal["item.input_audio_transcription.logprobs"]]
+Include = ListOf[Literal["item.input_audio_transcription.logprobs"]]
 
 
 class Transcription(NullTolerantModel):
@@ -41,8 +42,8 @@ class Transcription(NullTolerantModel):
     model: str | None = None
     language: str | None = None
     prompt: str | None = None
-    languages: Omit[Annotated[list[str], Field(min_length=1)]] = None
-    keywords: Omit[list[str]] = None
+    languages: Omit[Annotated[ListOf[str], Field(min_length=1)]] = None
+    keywords: Omit[ListOf[str]] = None
     delay: Omit[Literal["minimal", "low", "medium", "high", "xhigh"]] = None
 
 
@@ -112,7 +113,7 @@ class RealtimeSession(WireModel):
     model: str = ""
     output_modalities: OutputModalities = Field(default_factory=spoken)
     instructions: str = ""
-    tools: list[Tool] = Field(default_factory=list)
+    tools: ListOf[Tool] = Field(default_factory=list)
     tool_choice: ToolChoice = "auto"
     parallel_tool_calls: Omit[Boolean] = None
     reasoning: Omit[Reasoning] = None

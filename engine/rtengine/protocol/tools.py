@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from rtengine.protocol.wire import STRING_OR_OBJECT, Boolean, NullTolerantModel, Omit, one_of
+from rtengine.protocol.wire import STRING_OR_OBJECT, Boolean, ListOf, NullTolerantModel, Omit, one_of
 
 FunctionName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$")]
 
@@ -22,7 +22,7 @@ class FunctionTool(NullTolerantModel):
 
 
 class ToolFilter(NullTolerantModel):
-    tool_names: Omit[list[str]] = None
+    tool_names: Omit[ListOf[str]] = None
     read_only: Omit[Boolean] = None
 
 
@@ -60,7 +60,7 @@ class McpTool(NullTolerantModel):
     server_description: Omit[str] = None
     allowed_tools: Omit[
         Annotated[
-            Annotated[list[str], Tag("$list")] | Annotated[ToolFilter, Tag("$object")], Discriminator(_list_or_object)
+            Annotated[ListOf[str], Tag("$list")] | Annotated[ToolFilter, Tag("$object")], Discriminator(_list_or_object)
         ]
     ] = None
     require_approval: Omit[
@@ -70,7 +70,7 @@ class McpTool(NullTolerantModel):
         ]
     ] = None
     defer_loading: Omit[Boolean] = None
-    allowed_callers: Omit[list[Literal["direct", "programmatic"]]] = None
+    allowed_callers: Omit[ListOf[Literal["direct", "programmatic"]]] = None
 
 
 Tool = Annotated[

@@ -29,6 +29,8 @@ _BOUNDS = {
     "less_than_equal": ("above_max_value", "le"),
     "less_than": ("above_max_value", "lt"),
 }
+_MOST_ERRORS = 1000
+"""Pydantic lists them all or none, and a list of a million takes seconds."""
 _QUOTED = re.compile(r"'([^']*)'")
 
 
@@ -42,6 +44,8 @@ def dotted(path: Iterable[str | int]) -> str:
 
 def api_error_of(failure: ValidationError, prefix: Path = (), skip: int = 0) -> APIError:
     """The first of the failure's errors; ``prefix`` goes before its place, ``skip`` steps of its place are left out."""
+    if failure.error_count() > _MOST_ERRORS:
+        return api_error("too_many_mistakes", count=failure.error_count())
     details = failure.errors(include_url=False)[0]
     place = details["loc"][skip:]
     kind = details["type"]

@@ -16,6 +16,9 @@ def _is_none(value: object) -> bool:
 Omit = Annotated[T | None, Field(exclude_if=_is_none)]
 """A value that the wire leaves out when there is none. With ``T | None`` alone, the wire has ``null``."""
 
+ListOf = Annotated[list[T], Field(fail_fast=True)]
+"""A list that is not read further than its first mistake: a frame may hold a million of them."""
+
 Integer = Annotated[int, Field(strict=True)]
 """A JSON integer; ``"1"``, ``1.5`` and ``true`` are refused."""
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]

@@ -40,12 +40,9 @@ class Server:
 
     def __init__(self, site: Site) -> None:
         self.site = site
+        self.port = site.settings.port
+        """The port in use, once started, also where the settings say 0."""
         self._listener: WebSocketServer
-
-    @property
-    def port(self) -> int:
-        """The port in use, also where the settings say 0."""
-        return int(next(iter(self._listener.sockets)).getsockname()[1])
 
     @property
     def url(self) -> str:
@@ -73,6 +70,7 @@ class Server:
         except OSError as error:
             message = f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}"
             raise RtengineError(message, "choose another `server.port`, or 0 for a free one") from error
+        self.port = int(next(iter(self._listener.sockets)).getsockname()[1])
 
     async def drain(self, hurry: asyncio.Event | None = None) -> None:
         """Let running sessions finish, for ``drain_seconds`` at most, or until ``hurry`` is set."""

@@ -106,7 +106,7 @@ def _settle(mistakes: list[Mistake], depth: int) -> list[Mistake]:
     for place, by_label in groups.items():
         settled = {label: _settle(tried, depth + 1) for label, tried in by_label.items()}
         inner = [tried for tried in settled.values() if any(_is_inside(m, place) for m in tried)]
-        kept += min(inner, key=len) if inner else [_either([m for tried in settled.values() for m in tried])]
+        kept += sorted(inner, key=len)[0] if inner else [_either([m for tried in settled.values() for m in tried])]
     return kept
 
 

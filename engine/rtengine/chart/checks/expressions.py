@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import types
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,7 +165,7 @@ class _Inference:
 
     def _list(self, node: ast.List | ast.Tuple) -> Any:
         item = either([self.of(part) for part in node.elts])
-        return list if item is Any else list[item]
+        return list if item is Any else types.GenericAlias(list, (item,))
 
     _tuple = _list
 

@@ -1,11 +1,11 @@
-"""What can happen in a machine, guards aside: which leaves are reached, which rows are taken there, and for which events."""
+"""What can happen in a machine, guards aside: the leaves reached, the rows taken there, and for which events."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
 
-from rtengine.chart.checks.machine import ANYTHING, START, Payload, Payloads, Subject
+from rtengine.chart.checks.machine import ANYTHING, START, UNKNOWN, Payload, Payloads, Subject
 from rtengine.chart.checks.names import service_events
 from rtengine.chart.checks.rows import Row, descend, move
 from rtengine.chart.states import upwards
@@ -29,6 +29,7 @@ class Flow:
         self.following: dict[str, set[str]] = defaultdict(set)
         """Leaf to the leaves its rows lead to."""
         self._todo: list[tuple[str, Payload]] = []
+        self._rested: set[str] = set()
         self._begin()
 
     def payloads(self, row: Row) -> Payloads:
@@ -38,6 +39,10 @@ class Flow:
         if row.trigger == "on":
             return frozenset(self._carried(row))
         return frozenset(self.taken.get(row, ()))
+
+    def eventless(self, leaf: str) -> list[Row]:
+        """Eventless rows asked in the leaf, down to the first that is sure to be taken."""
+        return list(self._chain(leaf, "always"))
 
     def resting(self, leaf: str) -> bool:
         """Whether the machine can come to rest in the leaf: no eventless row is sure to lead on."""
@@ -68,8 +73,10 @@ class Flow:
                 self._take(row, leaf, payload)
         for row in self._chain(leaf, "always"):
             self._take(row, leaf, payload)
-        if len(self.arrived[leaf]) > 1 or not self.resting(leaf) or (place.state.final and not place.parent):
+        over = place.state.final and not place.parent
+        if over or leaf in self._rested or not self.resting(leaf):
             return
+        self._rested.add(leaf)
         for scope in upwards(leaf):
             for row in self._by_place[scope, "after", ""]:
                 self._take(row, leaf, self._delays[row])
@@ -94,6 +101,8 @@ class Flow:
     def _carried(self, row: Row) -> tuple[Payload, ...]:
         if row.event == "*":
             return (ANYTHING,)
+        if row.event not in self._subject.events and row.event not in self._services[""]:
+            return (UNKNOWN,)
         return (*self._subject.events.get(row.event, ()), *self._services[row.source].get(row.event, ()))
 
     def _awaited(self, leaf: str) -> list[str]:

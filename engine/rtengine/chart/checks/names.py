@@ -123,5 +123,3 @@ def unknown_service(subject: Subject, event: str) -> bool:
 def alphabet(subject: Subject) -> dict[str, tuple[Payload, ...]]:
     """Every event a row may name."""
     return {**subject.events, **service_events(subject, "")}
-
-

@@ -47,7 +47,12 @@ def comparison(operator: ast.cmpop, left: Operand, right: Operand) -> tuple[str,
             found = _impossible([one.node], other)
             if found[0]:
                 return found
-        if _null(left) or _null(right) or fits(left.annotation, right.annotation) or fits(right.annotation, left.annotation):
+        if (
+            _null(left)
+            or _null(right)
+            or fits(left.annotation, right.annotation)
+            or fits(right.annotation, left.annotation)
+        ):
             return "", ""
         return f"{describe(left.annotation)} never equals {describe(right.annotation)}", ""
     orderable = any(fits(left.annotation, kind) and fits(right.annotation, kind) for kind in (float, str))

@@ -70,12 +70,12 @@ def payload(
 
 def _misspelt(name: str, given: Mapping[str, Any], want: Mapping[str, Field]) -> bool:
     """Whether the missing field is there under a name that is reported already."""
-    return any(nearest(other, [known for known in want if known not in given]) == name for other in given if other not in want)
+    return any(
+        nearest(other, [known for known in want if known not in given]) == name for other in given if other not in want
+    )
 
 
-def _mapping(
-    subject: Subject, given: Mapping[str, Any], want: Any, path: Path, payloads: Payloads, wire: bool
-) -> None:
+def _mapping(subject: Subject, given: Mapping[str, Any], want: Any, path: Path, payloads: Payloads, wire: bool) -> None:
     item = _item(want, Mapping)
     if item is not None:
         for name, part in given.items():
@@ -88,13 +88,11 @@ def _mapping(
         for name, part in given.items():
             value(subject, part, Any, (*path, name), payloads, wire)
         return
-    attempts = [_attempt(subject, given, kind, path, payloads) for kind in _likely(objects, given)]
-    subject.findings += min(attempts, key=len)
+    attempts: list[list[Finding]] = [_attempt(subject, given, kind, path, payloads) for kind in _likely(objects, given)]
+    subject.findings += sorted(attempts, key=len)[0]
 
 
-def _attempt(
-    subject: Subject, given: Mapping[str, Any], kind: Any, path: Path, payloads: Payloads
-) -> Sequence[Finding]:
+def _attempt(subject: Subject, given: Mapping[str, Any], kind: Any, path: Path, payloads: Payloads) -> list[Finding]:
     with subject.trial() as found:
         payload(subject, f"'{kind.__name__}'", given, fields(kind), path, payloads, wire=True)
     return found
@@ -102,12 +100,16 @@ def _attempt(
 
 def _likely(objects: Sequence[Any], given: Mapping[str, Any]) -> Sequence[Any]:
     """Of a union's objects those whose constants (``type: message``) the mapping does not contradict."""
-    agreeing = [kind for kind in objects if all(_agrees(given.get(name), field) for name, field in fields(kind).items())]
+    agreeing = [
+        kind for kind in objects if all(_agrees(given.get(name), field) for name, field in fields(kind).items())
+    ]
     return agreeing or objects
 
 
 def _agrees(given: Any, field: Field) -> bool:
-    constants = [value for member in members(field.annotation) if get_origin(member) is Literal for value in get_args(member)]
+    constants = [
+        value for member in members(field.annotation) if get_origin(member) is Literal for value in get_args(member)
+    ]
     return not constants or given is None or not isinstance(given, str) or is_expression(given) or given in constants
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from rtengine.chart.instance import Instance
 from rtengine.protocol.items import Item
 from rtengine.session.content import given_audio, given_text, set_transcript, show_text
 from rtengine.session.conversation import Record
 from rtengine.session.data import SessionData
 from rtengine.session.outbox import Outbox
-
-if TYPE_CHECKING:
-    from rtengine.chart.instance import Instance
 
 
 class ConversationActions:

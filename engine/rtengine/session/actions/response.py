@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from rtengine.chart.instance import Instance
 from rtengine.models.jobs import GenerateDone
 from rtengine.protocol.items import Item, ItemStatus
 from rtengine.protocol.response import Response, ResponseCreateParams, ResponseStatus, StatusDetails
@@ -14,9 +13,6 @@ from rtengine.session.data import SessionData
 from rtengine.session.input_audio import as_audio_format
 from rtengine.session.outbox import Outbox
 from rtengine.session.usage import USER_MS_PER_TOKEN, estimated_tokens
-
-if TYPE_CHECKING:
-    from rtengine.chart.instance import Instance
 
 
 class ResponseActions:

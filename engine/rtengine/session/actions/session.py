@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from rtengine.chart.instance import Instance
 from rtengine.protocol.session import Session
 from rtengine.session.data import SessionData
 from rtengine.session.effects import Close
 from rtengine.session.outbox import Outbox
 from rtengine.session.request import warm_request
-
-if TYPE_CHECKING:
-    from rtengine.chart.instance import Instance
 
 
 class SessionActions:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from rtengine.chart.instance import Instance
 from rtengine.session.data import Answer, SessionData
 from rtengine.session.outbox import Outbox
 from rtengine.session.request import speak_request
 from rtengine.session.speech import Speech
-
-if TYPE_CHECKING:
-    from rtengine.chart.instance import Instance
 
 
 class SpeechActions:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from rtengine.chart.instance import Instance
 from rtengine.protocol.items import UserMessage
 from rtengine.protocol.parts import InputAudio
 from rtengine.session.conversation import Record
@@ -11,9 +10,6 @@ from rtengine.session.data import SessionData
 from rtengine.session.early import EarlyTranscript
 from rtengine.session.outbox import Outbox
 from rtengine.session.request import transcribe_request
-
-if TYPE_CHECKING:
-    from rtengine.chart.instance import Instance
 
 
 class TurnActions:

@@ -1,0 +1,78 @@
+"""Which rows of the machine files have been taken. Feed it what ``Host.taken`` is told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from rtengine.chart.definition import Definition
+from rtengine.chart.plan import Plan, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """One file: how many of its rows were taken and of its states entered, and which were not."""
+
+    file: str
+    rows: int
+    untaken: tuple[Row, ...]
+    states: int
+    unentered: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        return not self.untaken and not self.unentered
+
+    def __str__(self) -> str:
+        """``machines/turn.yaml: 20/21 rows, 6/6 states``."""
+        rows, states = self.rows - len(self.untaken), self.states - len(self.unentered)
+        return f"{self.file}: {rows}/{self.rows} rows, {states}/{self.states} states"
+
+
+class Coverage:
+    """Counts of taken rows and entered states, by file. One may gather the sessions of a whole test run."""
+
+    def __init__(self) -> None:
+        self.rows: Counter[tuple[str, int]] = Counter()
+        """(file, row id) to how often the row was taken."""
+        self.states: Counter[tuple[str, str]] = Counter()
+        """(file, path) to how often the state was entered."""
+
+    def taken(self, plan: Plan) -> None:
+        file = plan.row.file
+        self.rows[file, plan.row.id] += 1
+        for path in plan.entries:
+            self.states[file, path] += 1
+
+    def update(self, other: Coverage) -> None:
+        """Add another's counts."""
+        self.rows.update(other.rows)
+        self.states.update(other.states)
+
+    def tally(self, definition: Definition) -> Tally:
+        file = definition.file
+        return Tally(
+            file=file,
+            rows=len(definition.rows),
+            untaken=tuple(row for row in definition.rows if not self.rows[file, row.id]),
+            states=len(definition.places),
+            unentered=tuple(path for path in definition.places if not self.states[file, path]),
+        )
+
+    def report(self, definitions: Iterable[Definition]) -> Iterator[str]:
+        """A line per file, and one for each row and state that was missed: ``machines/turn.yaml:38: …``."""
+        for definition in definitions:
+            tally = self.tally(definition)
+            yield str(tally)
+            for row in tally.untaken:
+                yield f"{row.file}:{row.line}: not taken: {describe(row)}"
+            for path in tally.unentered:
+                yield f"{definition.file}: not entered: {path}"
+
+
+def describe(row: Row) -> str:
+    """``speaking: vad.silence [ctx.n > 1] → committing``."""
+    guard = f" [{' '.join(row.when.split())}]" if row.when else ""
+    target = f" → {row.target}" if row.target else ""
+    return f"{row.source or row.machine}: {row.label}{guard}{target}"
