@@ -12,8 +12,10 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 from rtengine.errors import RtengineError
 
@@ -41,7 +43,7 @@ class Child:
 
     @property
     def url(self) -> str:
-        return f"ws://{HOST}:{self._port}/v1/realtime"
+        return f"ws://{HOST}:{self._port}/v1/realtime?model={quote(Path(self._profile).stem)}"
 
     def last(self, message: str) -> dict[str, Any] | None:
         """The last log line of this message."""

@@ -8,7 +8,7 @@ from asyncio import sleep
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 import pybase64
 from websockets.asyncio.client import ClientConnection, connect
@@ -25,15 +25,18 @@ CLOSE_SECONDS = 2.0
 MAX_SIZE = 32 << 20
 
 
-def realtime_url(url: str, model: str | None = None) -> str:
-    """``http://host:port``, ``…/v1`` or a full WebSocket address → the address of the Realtime endpoint."""
+def realtime_url(url: str, model: str = "") -> str:
+    """``http://host:port``, ``…/v1`` or a full WebSocket address → the address of the Realtime endpoint.
+
+    ``model`` is asked for unless the address says what is wanted.
+    """
     parts = urlsplit(url if "://" in url else f"ws://{url}")
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
     path = parts.path.rstrip("/")
     if not path.endswith("/realtime"):
         path = f"{path}/realtime" if path.endswith("/v1") else f"{path}/v1/realtime"
     query = parts.query
-    if model:
+    if model and not {"model", "intent"} & parse_qs(query).keys():
         query = "&".join(filter(None, [query, urlencode({"model": model})]))
     return urlunsplit((scheme, parts.netloc, path, query, ""))
 

@@ -17,6 +17,7 @@ from rtengine_cli.microphone import converse, sound_devices
 from rtengine_cli.recording import BYTES_PER_SECOND, read_wav, write_wav
 
 DEFAULT_URL = "ws://127.0.0.1:8765"
+DEFAULT_MODEL = "gpt-realtime"
 OPENAI_HOST = "api.openai.com"
 ANSWER_SECONDS = 120.0
 START_SECONDS = 10.0
@@ -34,7 +35,7 @@ def talk(
             envvar="RTENGINE_API_KEY", help="API key. For OpenAI's own host OPENAI_API_KEY is taken.", show_envvar=True
         ),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Model to ask the server for.")] = None,
+    model: Annotated[str, typer.Option(help="Model to ask the server for.")] = DEFAULT_MODEL,
     file: Annotated[
         Path | None, typer.Option("--file", "-f", help="WAV file to say, instead of the microphone.")
     ] = None,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from tests.chart.recorder import Recorder, running
 
 from rtengine.chart.coverage import Coverage
-from tests.chart.recorder import Recorder, running
 
 pytestmark = pytest.mark.unit
 

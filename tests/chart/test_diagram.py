@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from tests.chart.recorder import define
 
 from rtengine.chart.diagram import mermaid
-from tests.chart.recorder import define
 
 pytestmark = pytest.mark.unit
 
@@ -32,7 +32,7 @@ CALL = """
           hold: [{target: hold}]
           again: [{target: talk}]
         states:
-          listen: {on: {say: [{target: speak}, {target: bye}], up: [{target: talk}]}}
+          listen: {on: {say: [{when: event.x, target: speak}, {target: bye}], up: [{target: talk}]}}
           speak: {invoke: [{run: work, id: w}], always: [{when: "ctx.n == 1", target: listen}]}
           hold: {}
           bye: {final: true}
@@ -67,7 +67,8 @@ def test_the_whole_diagram() -> None:
         "    s_talk__speak --> s_talk__listen : again<br/>always [ctx.n == 1]\n"
         "    s_talk__hold --> s_talk__listen : again\n"
         "    s_talk --> s_end : after 8s<br/>done\n"
-        "    s_talk__listen --> s_talk__speak : say\n"
+        "    s_talk__listen --> s_talk__speak : say [event.x]\n"
+        "    s_talk__listen --> s_talk__bye : say\n"
     )
 
 
@@ -79,8 +80,10 @@ def test_guards_rows_that_stay_and_notes_are_a_choice() -> None:
 
 
 def test_a_long_guard_is_cut() -> None:
-    long = " and ".join(f"ctx.n != {number}" for number in range(20))
-    text = mermaid(define(f"machine: m\ninitial: a\nstates: {{a: {{on: {{go: [{{when: {long}, target: b}}]}}}}, b: {{}}}}"))
+    long = " and ".join(f"ctx.n != {number}" for number in range(12))
+    text = mermaid(
+        define(f"machine: m\ninitial: a\nstates: {{a: {{on: {{go: [{{when: {long}, target: b}}]}}}}, b: {{}}}}")
+    )
     (label,) = re.findall(r"go \[(.*)\]", text)
     assert label.endswith("…")
     assert len(label) <= 60

@@ -1,20 +1,24 @@
-"""Our plans against `transitions` itself: the same random machines and events must give the same states and callbacks."""
+"""Our plans, and what the checks foresee, against `transitions` itself, on random machines."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from tests.chart.recorder import VOCABULARY, Recorder
 from transitions import MachineError
 from transitions.extensions.nesting import HierarchicalMachine, NestedState
 
+from rtengine.chart.checks.machine import Subject
+from rtengine.chart.checks.rows import Row, move
 from rtengine.chart.definition import compile_machine
-from rtengine.chart.document import MachineFile
-from rtengine.chart.states import places
+from rtengine.chart.document import MachineFile, Transition
+from rtengine.chart.plan import Topology
+from rtengine.chart.states import places, upwards
 from rtengine.chart.system import System
-from tests.chart.recorder import VOCABULARY, Recorder
 
 pytestmark = pytest.mark.property
 
@@ -98,7 +102,7 @@ def _random_document(seed: int) -> MachineFile:
 
 
 def _library(document: MachineFile, model: Model, targets: dict[tuple[str, str, int], str | None]) -> _Library:
-    """The same machine as `transitions` would be told of it, callbacks and all. Its `before` runs ahead of the exits."""
+    """The same machine as `transitions` would be told of it, callbacks and all; the steps of a row are its `before`."""
 
     def native(name: str, state: Any, prefix: str) -> dict[str, Any]:
         path = prefix + name
@@ -167,3 +171,25 @@ def test_plans_and_the_library_agree_on_states_and_callbacks(seed: int) -> None:
         assert system.handle(instance, event) == expected
         assert (instance.state, host.take()) == (model.state, _order(model.log))
     assert len(host.plans) > 1
+
+
+@pytest.mark.parametrize("seed", range(MACHINES, 2 * MACHINES))
+def test_the_checks_expect_the_moves_that_the_library_makes(seed: int) -> None:
+    document = _random_document(seed)
+    known = places(document)
+    topology = Topology(known, document.initial)
+    subject = cast(Subject, SimpleNamespace(places=known))
+    for leaf in (path for path, place in known.items() if place.leaf):
+        for source in (*upwards(leaf), ""):
+            for target in known:
+                for reenter in (False, True):
+                    written = Transition(target=target, reenter=reenter)
+                    expected = move(subject, leaf, Row(source, "on", "e", 0, (), written, target))
+                    owner = source or leaf.partition(".")[0]
+                    made = topology.reenter(leaf, owner, target) if reenter else topology.move(leaf, target)
+                    assert expected is not None
+                    assert (expected.exits, expected.entries, expected.destination) == (
+                        made.exits,
+                        made.entries,
+                        made.destination,
+                    )

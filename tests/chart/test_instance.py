@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.chart.recorder import VOCABULARY, Recorder, define, running
 
 from rtengine.errors import RtengineError
-from tests.chart.recorder import VOCABULARY, Recorder, define, running
 
 pytestmark = pytest.mark.unit
 
@@ -392,7 +392,9 @@ RAISE = """
                 - {raise: one, with: {x: 1}}
                 - {raise: two}
                 - {emit: note, with: {text: go}}
-          one: [{do: [{emit: note, with: {text: ='one' if event.x == 1 and event.y == null else 'wrong'}}, {raise: three}]}]
+          one:
+            - when: event.x == 1 and event.y == null
+              do: [{emit: note, with: {text: one}}, {raise: three}]
           two: [{do: [{emit: note, with: {text: two}}]}]
           three: [{do: [{emit: note, with: {text: three}}]}]
           later: [{do: [{emit: note, with: {text: later}}]}]
@@ -577,3 +579,28 @@ def test_a_definition_knows_its_rows_and_their_lines() -> None:
         (3, "work.one", "go"),
         (4, "work.one", "extra"),
     ]
+
+
+def test_a_guard_of_an_eventless_row_that_raises_is_a_fault_and_the_machine_rests() -> None:
+    text = """
+        machine: m
+        initial: a
+        states:
+          a:
+            always: [{when: broken(), target: b}]
+            on: {fault: [{target: b, do: [{emit: note, with: {text: =event.event}}]}]}
+          b: {}
+    """
+    _, instance, host = running(text)
+    assert (instance.state, host.take(), host.faults) == ("b", ["(start)"], [])
+
+
+def test_what_a_final_state_itself_starts_does_not_outlive_it() -> None:
+    text = """
+        machine: m
+        initial: s
+        states: {s: {final: true, invoke: [{run: work}], after: [{delay: 1s}]}}
+    """
+    _, instance, host = running(text)
+    assert host.take() == ["set (after s 0)", "start work", "clear (after s 0)", "stop work 1", "ended m 1"]
+    assert (instance.timers, instance.jobs) == (set(), {})

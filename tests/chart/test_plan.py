@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.chart.recorder import VOCABULARY, define, document
 
 from rtengine.chart.definition import compile_machine
 from rtengine.chart.duration import seconds
 from rtengine.chart.expression import ExpressionError
 from rtengine.chart.plan import Topology
 from rtengine.chart.states import document_path, places, resolve, upwards
-from tests.chart.recorder import VOCABULARY, define, document
 
 pytestmark = pytest.mark.unit
 
@@ -92,7 +92,9 @@ def test_the_library_never_has_a_model() -> None:
         ("", "d", None),
     ],
 )
-def test_a_target_is_looked_up_among_the_children_and_then_outwards(source: str, target: str, found: str | None) -> None:
+def test_a_target_is_looked_up_among_the_children_and_then_outwards(
+    source: str, target: str, found: str | None
+) -> None:
     assert resolve(places(document(TREE)), source, target) == found
 
 
@@ -103,7 +105,9 @@ def test_paths_of_states() -> None:
     assert document_path("") == ()
 
 
-@pytest.mark.parametrize(("written", "value"), [("500ms", 0.5), ("8s", 8.0), ("2m", 120.0), ("1.5s", 1.5), (3, 3.0), (0, 0)])
+@pytest.mark.parametrize(
+    ("written", "value"), [("500ms", 0.5), ("8s", 8.0), ("2m", 120.0), ("1.5s", 1.5), (3, 3.0), (0, 0)]
+)
 def test_durations_are_seconds(written: str | int, value: float) -> None:
     assert seconds(written) == pytest.approx(value)
 

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.chart.recorder import Recorder, define, running
 
 from rtengine.chart.instance import Instance
 from rtengine.chart.plan import Plan
 from rtengine.chart.system import RUN_LIMIT, System
 from rtengine.errors import RtengineError
-from tests.chart.recorder import Recorder, define, running
 
 pytestmark = pytest.mark.unit
 
@@ -150,12 +150,21 @@ def test_deliver_posts_to_every_instance_of_a_machine() -> None:
 
 
 def test_fields_a_sender_leaves_out_are_null_for_the_receiver() -> None:
-    system, parent, host = running(PARENT, CHILD)
-    seen: list[Any] = []
-    post = system.post
-    system.post = lambda instance, event, payload=None: (seen.append(payload), post(instance, event, payload))[1]  # type: ignore[method-assign]
-    system.handle(parent, "go", SimpleNamespace(name="ada"))
-    assert seen[0] == SimpleNamespace(word="hi", loud=None)
+    text = """
+        machine: m
+        initial: s
+        events: {peer: {greet: {with: {word: str, loud: bool?}}}, internal: {own: {with: {n: int?}}}}
+        states:
+          s:
+            on:
+              go: [{do: [{send: greet, to: m, with: {word: hi}}, {raise: own}]}]
+              greet: [{do: [{call: hear, with: {what: =event}}]}]
+              own: [{do: [{call: hear, with: {what: =event}}]}]
+    """
+    heard: list[Any] = []
+    system, instance, _ = running(text, host=Recorder(hear=lambda instance, what: heard.append(what)))
+    system.handle(instance, "go")
+    assert heard == [SimpleNamespace(n=None), SimpleNamespace(word="hi", loud=None)]
 
 
 def test_events_of_different_machines_wait_in_one_line() -> None:
@@ -169,7 +178,9 @@ def test_events_of_different_machines_wait_in_one_line() -> None:
               next: [{{do: [{{emit: note, with: {{text: next {name}}}}}]}}]
     """
     host = Recorder()
-    system = System({name: define(text.format(name=name, other=other)) for name, other in [("a", "b"), ("b", "a")]}, host)
+    system = System(
+        {name: define(text.format(name=name, other=other)) for name, other in [("a", "b"), ("b", "a")]}, host
+    )
     a, b = system.start("a"), system.start("b")
     system.post(a, "go")
     system.post(b, "go")
@@ -234,6 +245,23 @@ def test_an_exception_of_the_host_itself_stays_inside_and_the_next_event_is_hand
     assert [str(error) for _, _, error in host.faults] == ["no space for traces"]
     system.handle(parent, "hello", SimpleNamespace(name="x"))
     assert host.take() == ["hello from x"]
+
+
+def test_an_exception_of_the_host_hides_no_fault_that_waits() -> None:
+    class Broken(Recorder):
+        def taken(self, instance: Instance, plan: Plan, source: str) -> None:
+            if plan.event == "go":
+                raise OSError("no space for traces")
+
+    text = """
+        machine: m
+        initial: s
+        states: {s: {on: {go: [{do: [{emit: note, with: {text: =broken()}}]}]}}}
+    """
+    system, instance, host = running(text, host=Broken())
+    system.handle(instance, "go")
+    assert [str(error) for _, _, error in host.faults] == ["no space for traces", "broken as asked"]
+    assert not system.raised
 
 
 def test_machines_that_answer_each_other_for_ever_are_stopped() -> None:

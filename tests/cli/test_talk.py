@@ -36,6 +36,8 @@ def test_addresses_are_completed(given: str, address: str) -> None:
 def test_the_model_goes_into_the_query() -> None:
     assert realtime_url("ws://host", "a b") == "ws://host/v1/realtime?model=a+b"
     assert realtime_url("ws://host/v1/realtime?x=1", "m") == "ws://host/v1/realtime?x=1&model=m"
+    for asked in ("ws://host/v1/realtime?model=mine", "ws://host/v1/realtime?intent=transcription"):
+        assert realtime_url(asked, "m") == asked
 
 
 def test_openais_key_goes_to_openai_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ def test_a_misspelt_adapter_gets_the_right_name_suggested() -> None:
 
 def test_an_unknown_adapter_gets_the_names_there_are() -> None:
     with pytest.raises(ModelError, match="no chat adapter 'x'") as caught:
-        load("chat", "x", BaseModel(), print)
+        load("chat", "x", ScriptedVoiceSettings(), print)
     assert caught.value.hint == "there are 'llama', 'openai', 'scripted'"
 
 

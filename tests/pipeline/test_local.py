@@ -4,135 +4,29 @@ import asyncio
 import logging
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from tests.pipeline.doubles import Ear, Held, Receiver, generate, started, transcribe
 
 from rtengine.errors import ModelError
 from rtengine.models.jobs import (
-    FINAL,
     GenerateDone,
     GenerateRequest,
     GenerateText,
     Job,
     JobFailed,
     Result,
-    SpeakAudio,
-    SpeakDone,
     SpeakRequest,
     TranscribeDelta,
     TranscribeDone,
-    TranscribeRequest,
 )
 from rtengine.models.ports import Cancel
-from rtengine.models.scripted import ScriptedVoice, ScriptedVoiceSettings
-from rtengine.pipeline.local import LocalHost
-from rtengine.pipeline.stage import SERVER_ERROR, AnyStage, GenerateStage, SpeakStage, TranscribeStage
+from rtengine.pipeline.local import LocalHost, local_host
+from rtengine.pipeline.stage import SERVER_ERROR, AnyStage, GenerateStage, TranscribeStage
+from rtengine.profile.load import load_profile
 
 pytestmark = pytest.mark.unit
-
-
-class Receiver:
-    """Keeps what is delivered, and lets a test wait for the end of a job."""
-
-    def __init__(self) -> None:
-        self.results: list[tuple[str, Result]] = []
-        self._changed = asyncio.Event()
-
-    def __call__(self, job_id: str, result: Result) -> None:
-        self.results.append((job_id, result))
-        self._changed.set()
-
-    def of(self, job_id: str) -> list[Result]:
-        return [result for owner, result in self.results if owner == job_id]
-
-    async def until(self, reached: Callable[[], bool]) -> None:
-        while not reached():
-            self._changed.clear()
-            await asyncio.wait_for(self._changed.wait(), 10)
-
-    async def final(self, *job_ids: str) -> None:
-        await self.until(lambda: all(any(isinstance(result, FINAL) for result in self.of(id)) for id in job_ids))
-
-
-class Held:
-    """A chat model whose answers wait to be let go; it tells the order in which they began."""
-
-    def __init__(self) -> None:
-        self.began: list[str] = []
-        self.changed = threading.Condition()
-        self.free: set[str] = set()
-        self.cancelled: set[str] = set()
-
-    def generate(self, request: GenerateRequest, cancel: Cancel) -> Iterator[GenerateText | GenerateDone]:
-        name = request.messages[0]["content"]
-        cancel.on_set(self._wake)
-        with self.changed:
-            self.began.append(name)
-            self.changed.notify_all()
-            while name not in self.free and not cancel:
-                self.changed.wait(10)
-            if cancel:
-                self.cancelled.add(name)
-                self.changed.notify_all()
-                return
-        yield GenerateText(name)
-        yield GenerateDone("stop")
-
-    def _wake(self) -> None:
-        with self.changed:
-            self.changed.notify_all()
-
-    def let(self, *names: str) -> None:
-        with self.changed:
-            self.free.update(names)
-            self.changed.notify_all()
-
-    async def until(self, reached: Callable[[], bool]) -> None:
-        def wait() -> bool:
-            with self.changed:
-                return self.changed.wait_for(reached, 10)
-
-        assert await asyncio.to_thread(wait)
-
-
-class Ear:
-    """A transcriber that tells the words it hears before the transcript."""
-
-    def transcribe(self, request: TranscribeRequest, cancel: Cancel) -> Iterator[TranscribeDelta | TranscribeDone]:
-        for number in range(len(request.audio)):
-            yield TranscribeDelta(str(number))
-        yield TranscribeDone("done", 0.0)
-
-
-def generate(id: str, session: str = "s1", prefill: bool = False) -> Job:
-    return Job(id, session, GenerateRequest(({"role": "user", "content": id},), prefill_only=prefill))
-
-
-def transcribe(id: str, session: str = "s1", words: int = 3) -> Job:
-    return Job(id, session, TranscribeRequest(bytes(words), 16000))
-
-
-async def started(workers: int = 1, **stages: AnyStage) -> LocalHost:
-    host = LocalHost({name: _given(stage) for name, stage in stages.items()}, dict.fromkeys(stages, workers))
-    await host.start(lambda step: None)
-    return host
-
-
-def _given(stage: AnyStage) -> Callable[[Callable[[str], None]], AnyStage]:
-    return lambda progress: stage
-
-
-@pytest.fixture
-def held() -> Held:
-    return Held()
-
-
-@pytest.fixture
-async def host(held: Held) -> AsyncIterator[LocalHost]:
-    host = await started(generate=GenerateStage(held), transcribe=TranscribeStage(Ear()))
-    yield host
-    await host.close()
 
 
 async def test_results_arrive_on_the_loop_in_order(host: LocalHost) -> None:
@@ -175,91 +69,6 @@ async def test_a_cancel_reaches_the_running_model(host: LocalHost, held: Held) -
     held.let("j2")
     await receiver.final("j2")
     assert receiver.of("j1") == []
-
-
-async def test_a_cancelled_job_that_waits_never_begins(host: LocalHost, held: Held) -> None:
-    receiver = Receiver()
-    for name in ("j1", "j2", "j3"):
-        host.submit(generate(name), receiver)
-    host.cancel("j2")
-    held.let("j1", "j2", "j3")
-    await receiver.final("j1", "j3")
-    assert held.began == ["j1", "j3"]
-
-
-async def test_sessions_take_turns_and_keep_their_order(host: LocalHost, held: Held) -> None:
-    receiver = Receiver()
-    host.submit(generate("first"), receiver)
-    await held.until(lambda: held.began == ["first"])
-    for name in ("a1", "a2", "a3", "b1", "b2"):
-        host.submit(generate(name, session=name[0]), receiver)
-    names = ("first", "a1", "a2", "a3", "b1", "b2")
-    held.let(*names)
-    await receiver.final(*names)
-    assert held.began == ["first", "a1", "b1", "a2", "b2", "a3"]
-
-
-async def test_one_session_holds_at_most_half_of_the_chat_workers(held: Held) -> None:
-    host = await started(workers=4, generate=GenerateStage(held))
-    receiver = Receiver()
-    for name in ("a1", "a2", "a3", "b1"):
-        host.submit(generate(name, session=name[0]), receiver)
-    await held.until(lambda: len(held.began) == 3)
-    assert set(held.began) == {"a1", "a2", "b1"}
-    host.cancel("a1")
-    await held.until(lambda: "a3" in held.began)
-    held.let("a2", "a3", "b1")
-    await receiver.final("a2", "a3", "b1")
-    await host.close()
-
-
-async def test_clauses_of_one_session_are_spoken_one_after_the_other() -> None:
-    voice = ScriptedVoice(ScriptedVoiceSettings(ms_per_character=100))
-    host = await started(workers=4, speak=SpeakStage(voice))
-    receiver = Receiver()
-    names = [f"clause {number}" for number in range(6)]
-    for name in names:
-        host.submit(Job(name, "s1", SpeakRequest(name, "alloy")), receiver)
-    await receiver.final(*names)
-    assert [id for id, result in receiver.results if isinstance(result, SpeakDone)] == names
-    assert [result.text for _, result in receiver.results if isinstance(result, SpeakAudio) and result.text] == names
-    owners = [id for id, _ in receiver.results]
-    assert owners == sorted(owners)
-    await host.close()
-
-
-async def test_a_prefill_waits_until_nothing_else_does(host: LocalHost, held: Held) -> None:
-    receiver = Receiver()
-    host.submit(generate("first"), receiver)
-    await held.until(lambda: held.began == ["first"])
-    host.submit(generate("prefill", session="b", prefill=True), receiver)
-    host.submit(generate("real", session="c"), receiver)
-    held.let("first", "prefill", "real")
-    await receiver.final("first", "prefill", "real")
-    assert held.began == ["first", "real", "prefill"]
-
-
-@pytest.mark.parametrize("session", ["s1", "another"])
-async def test_a_running_prefill_gives_way(host: LocalHost, held: Held, session: str) -> None:
-    receiver = Receiver()
-    host.submit(generate("prefill", prefill=True), receiver)
-    await held.until(lambda: held.began == ["prefill"])
-    host.submit(generate("real", session=session), receiver)
-    held.let("real")
-    await receiver.final("prefill", "real")
-    assert held.cancelled == {"prefill"}
-    assert receiver.of("prefill") == [GenerateDone("stop")]
-    assert receiver.of("real") == [GenerateText("real"), GenerateDone("stop")]
-
-
-async def test_a_newer_prefill_takes_the_place_of_one_that_waits(host: LocalHost, held: Held) -> None:
-    receiver = Receiver()
-    host.submit(generate("first", session="a"), receiver)
-    host.submit(generate("old", prefill=True), receiver)
-    host.submit(generate("new", prefill=True), receiver)
-    held.let("first", "old", "new")
-    await receiver.final("first", "old", "new")
-    assert held.began == ["first", "new"]
 
 
 async def test_a_job_without_its_stage_fails(host: LocalHost) -> None:
@@ -415,14 +224,14 @@ async def test_a_job_after_close_fails() -> None:
     assert isinstance(receiver.of("j1")[0], JobFailed)
 
 
-async def test_many_sessions_lose_and_double_nothing() -> None:
-    host = await started(workers=3, transcribe=TranscribeStage(Ear()))
+async def test_a_profile_says_which_stages_there_are() -> None:
+    host = local_host(load_profile("scripted"))
+    await host.start(lambda step: None)
     receiver = Receiver()
-    names = [f"j{number}" for number in range(300)]
-    for number, name in enumerate(names):
-        host.submit(transcribe(name, session=f"s{number % 40}", words=number % 7), receiver)
-    await receiver.final(*names)
-    for number, name in enumerate(names):
-        expected = [*(TranscribeDelta(str(n)) for n in range(number % 7)), TranscribeDone("done", 0.0)]
-        assert receiver.of(name) == expected
+    host.submit(Job("j1", "s1", SpeakRequest("Hello.", "alloy")), receiver)
+    host.submit(generate("j2"), receiver)
+    host.submit(transcribe("j3", words=3200), receiver)
+    await receiver.final("j1", "j2", "j3")
+    assert not [result for _, result in receiver.results if isinstance(result, JobFailed)]
+    assert host.missing() == ()
     await host.close()

@@ -102,11 +102,6 @@ class Running:
     def connect(self, path: str = "/v1/realtime?model=m", **settings: Any) -> connect:
         return connect(f"ws://127.0.0.1:{self.server.port}{path}", compression=None, proxy=None, **settings)
 
-    async def site_free(self, connected: int) -> None:
-        """Wait until at most that many WebSockets are left."""
-        while len(self.site.sockets) > connected:
-            await asyncio.sleep(0)
-
     async def raw(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A bare connection. It is closed with the server."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
@@ -133,6 +128,12 @@ class Running:
     async def get(self, path: str, headers: str = "", method: str = "GET") -> tuple[int, dict[str, str], bytes]:
         host = "" if "host:" in headers.lower() else f"Host: 127.0.0.1:{self.server.port}\r\n"
         return await self.http(f"{method} {path} HTTP/1.1\r\n{host}{headers}\r\n")
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop run until the condition holds."""
+    while not condition():  # noqa: ASYNC110 - whatever it is about, the loop alone brings it
+        await asyncio.sleep(0)
 
 
 async def response(reader: asyncio.StreamReader, head: bool = False) -> tuple[int, dict[str, str], bytes]:

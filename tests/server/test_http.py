@@ -6,11 +6,11 @@ import asyncio
 import json
 
 import pytest
+from tests.server.fakes import Running, event, response, running, until, upgrade_head
 
 from rtengine.protocol.errors import APIError
 from rtengine.server.messages import HttpRequest, HttpResponse
 from rtengine.server.routes import Route
-from tests.server.fakes import Running, event, response, running, upgrade_head
 
 pytestmark = pytest.mark.end_to_end
 
@@ -254,6 +254,5 @@ async def test_no_connection_is_kept_after_its_client_is_gone() -> None:
     async with running() as server:
         for _ in range(20):
             await server.get("/healthz")
-        while server.site.connections:
-            await asyncio.sleep(0)
+        await until(lambda: not server.site.connections)
         assert len(server.site.sockets) == 0

@@ -7,6 +7,7 @@ import gc
 from typing import Any
 
 import pytest
+from tests.server.fakes import FakeSession, event, running, say, until
 from websockets.exceptions import ConnectionClosed
 
 from rtengine.models.jobs import (
@@ -20,7 +21,6 @@ from rtengine.models.jobs import (
     TranscribeRequest,
 )
 from rtengine.session.effects import Cancel, ClearTimer, Close, Disconnected, JobResult, SetTimer, Start, TimerFired
-from tests.server.fakes import FakeSession, event, running, say
 
 pytestmark = pytest.mark.end_to_end
 
@@ -40,8 +40,7 @@ async def test_a_job_is_submitted_and_its_results_come_back_in_order_until_the_l
     async with running(answer) as server, server.connect() as client:
         await event(client)
         await client.send(CLEAR)
-        while "j1" not in server.host.jobs:
-            await asyncio.sleep(0)
+        await until(lambda: "j1" in server.host.jobs)
         for result in (GenerateText("a"), GenerateText("b"), GenerateDone("stop"), GenerateText("after the end")):
             server.host.deliver("j1", result)
         assert [(await event(client))["name"] for _ in range(3)] == ["generate.text", "generate.text", "generate.done"]
@@ -126,8 +125,7 @@ async def test_a_client_that_leaves_takes_its_jobs_and_timers_with_it() -> None:
             client.transport.abort()
         session = server.sessions[0]
         await session.until(Disconnected)
-        while server.site.shells:
-            await asyncio.sleep(0)
+        await until(lambda: not server.site.shells)
         assert sorted(server.host.cancelled) == ["j1", "j2", "too late"]
         server.host.deliver("j1", GenerateText("late"))
         assert not timers_of("Shell._fire")
@@ -207,11 +205,8 @@ async def test_after_two_hundred_connections_no_task_timer_or_socket_is_left() -
                 await event(client)
                 if number % 3 == 0:
                     client.transport.abort()
-        while server.site.sockets or server.site.shells:
-            await asyncio.sleep(0)
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert len(asyncio.all_tasks()) == before
+        await until(lambda: not server.site.sockets and not server.site.shells)
+        await until(lambda: len(asyncio.all_tasks()) == before)
         assert not timers_of("Shell._fire")
         assert not server.site.connections
         server.sessions.clear()

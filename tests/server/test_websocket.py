@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
 import pytest
+from tests.server.fakes import FakeSession, event, response, running, say, until, upgrade_head
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from rtengine.protocol.errors import APIError
+from rtengine.server.inlet import MESSAGES_PER_TURN
 from rtengine.server.sessions import ConnectRequest
-from rtengine.server.websocket import FRAMES_PER_TURN
 from rtengine.session.effects import Close, Disconnected, Send
-from tests.server.fakes import FakeSession, event, response, running, say, upgrade_head
 
 pytestmark = pytest.mark.end_to_end
 
@@ -62,19 +61,20 @@ async def test_what_the_client_says_of_itself_reaches_the_factory(
 
 
 @pytest.mark.parametrize(
-    ("offered", "chosen"),
+    ("offered", "chosen", "key"),
     [
-        (["realtime"], "realtime"),
-        (["realtime", "openai-insecure-api-key.sk-9", "openai-agents-sdk.0.20.0"], "realtime"),
-        (["openai-insecure-api-key.sk-9"], None),
-        (None, None),
+        (["realtime"], "realtime", None),
+        (["realtime", "openai-insecure-api-key.sk-9", "openai-agents-sdk.0.20.0"], "realtime", "sk-9"),
+        (["openai-insecure-api-key.sk-9"], None, "sk-9"),
+        (None, None, None),
     ],
 )
-async def test_the_subprotocol_realtime_is_chosen_iff_offered(offered: Any, chosen: str | None) -> None:
+async def test_the_subprotocol_realtime_is_chosen_iff_offered(
+    offered: Any, chosen: str | None, key: str | None
+) -> None:
     async with running() as server, server.connect(subprotocols=offered) as client:
         await event(client)
         assert client.subprotocol == chosen
-        key = "sk-9" if offered and len(offered) != 1 or chosen is None and offered else None
         assert server.sessions[0].request.api_key == key
 
 
@@ -187,18 +187,17 @@ async def test_there_is_no_websocket_elsewhere(path: str, status: int) -> None:
 
 
 async def test_sessions_over_the_limit_are_refused_with_503_and_a_free_place_is_taken() -> None:
-    async with running(limits={"sessions": 2}) as server:
-        async with server.connect() as one, server.connect() as two:
-            await event(one)
-            await event(two)
-            with pytest.raises(InvalidStatus) as refused:
-                async with server.connect():
-                    pass
-            assert refused.value.response.status_code == 503
-            await two.close()
-            await server.site_free(1)
-            async with server.connect() as three:
-                await event(three)
+    async with running(limits={"sessions": 2}) as server, server.connect() as one, server.connect() as two:
+        await event(one)
+        await event(two)
+        with pytest.raises(InvalidStatus) as refused:
+            async with server.connect():
+                pass
+        assert refused.value.response.status_code == 503
+        await two.close()
+        await until(lambda: len(server.site.sockets) == 1)
+        async with server.connect() as three:
+            await event(three)
 
 
 async def test_a_server_that_is_loading_takes_no_session() -> None:
@@ -240,6 +239,43 @@ async def test_text_that_is_not_utf_8_closes_with_1007() -> None:
         assert closed.value.rcvd.code == 1007
 
 
+async def test_a_fragmented_message_is_one_message_in_its_place() -> None:
+    async with running(echo) as server, server.connect() as client:
+        await event(client)
+        await client.send('{"type":"input_audio_buffer.clear","event_id":"1"}')
+        await client.send(['{"type":"input_audio', '_buffer.clear",', '"event_id":"2"}'])
+        await client.send([b"bin", b"ary"])
+        await client.send(["", '{"type":"input_audio_buffer.clear","event_id":"4"}', ""])
+        await client.send('{"type":"input_audio_buffer.clear","event_id":"5"}')
+        answers = [(await event(client)).get("code", "echo") for _ in range(5)]
+        assert answers == ["echo", "echo", "invalid_event", "echo", "echo"]
+        assert [getattr(one, "event_id", None) for one in server.sessions[0].inputs] == ["1", "2", None, "4", "5"]
+
+
+async def test_a_character_may_be_split_between_fragments() -> None:
+    text = '{"type":"input_audio_buffer.clear","event_id":"é"}'.encode()
+    cut = text.index(b"\xc3") + 1
+    async with running(echo) as server, server.connect() as client:
+        await event(client)
+        await client.send([text[:cut], text[cut:]], text=True)
+        assert (await event(client))["type"] == "echo"
+        assert server.sessions[0].inputs[0].event_id == "é"
+
+
+async def test_a_client_that_floods_pings_and_reads_no_pongs_is_dropped() -> None:
+    ping = bytes([0x89, 0xFD, 0, 0, 0, 0]) + bytes(125)
+    async with running(limits={"write_buffer_bytes": 1 << 16}) as server:
+        reader, writer = await server.raw()
+        writer.write(upgrade_head(server.server.port).encode())
+        assert (await response(reader))[0] == 101
+        writer.transport.pause_reading()
+        with pytest.raises(ConnectionError):
+            while True:
+                writer.write(ping * 1000)
+                await writer.drain()
+        await until(lambda: not server.site.sockets)
+
+
 async def test_a_message_over_the_limit_closes_with_1009() -> None:
     async with running(echo, limits={"message_bytes": 1 << 16}) as server, server.connect() as client:
         await event(client)
@@ -275,13 +311,11 @@ async def test_a_client_that_floods_does_not_starve_another() -> None:
             reader, writers[model] = await server.raw()
             writers[model].write(upgrade_head(server.server.port, f"/realtime?model={model}").encode())
             assert (await response(reader))[0] == 101
-        while len(server.sessions) < 2:
-            await asyncio.sleep(0)
+        await until(lambda: len(server.sessions) == 2)
         writers["flood"].write(FRAME * 2000)
         writers["calm"].write(FRAME)
-        while len(order) < 2001:
-            await asyncio.sleep(0)
-        assert order.index("calm") <= 4 * FRAMES_PER_TURN
+        await until(lambda: len(order) == 2001)
+        assert order.index("calm") <= 4 * MESSAGES_PER_TURN
 
 
 async def test_a_close_leaves_after_everything_said_before_it() -> None:
@@ -316,21 +350,20 @@ async def test_a_client_that_does_not_read_is_dropped_with_1013_and_a_log_line(c
     def much(session: FakeSession, received: Any, now: float) -> list[Any]:
         return [] if isinstance(received, Disconnected) else [big] * 400
 
-    async with running(much, limits={"write_buffer_bytes": 1 << 20}) as server:
-        async with server.connect(max_queue=1) as client:
-            await event(client)
-            client.transport.pause_reading()
-            await client.send('{"type":"input_audio_buffer.clear"}')
-            await server.sessions[0].until(Disconnected)
-            assert server.host.cancelled == []
-            client.transport.resume_reading()
-            received = 0
-            with pytest.raises(ConnectionClosed) as closed:
-                while True:
-                    await client.recv()
-                    received += 1
-            assert closed.value.rcvd.code == 1013
-            assert 0 < received < 400
+    async with running(much, limits={"write_buffer_bytes": 1 << 20}) as server, server.connect(max_queue=1) as client:
+        await event(client)
+        client.transport.pause_reading()
+        await client.send('{"type":"input_audio_buffer.clear"}')
+        await server.sessions[0].until(Disconnected)
+        assert server.host.cancelled == []
+        client.transport.resume_reading()
+        received = 0
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                await client.recv()
+                received += 1
+        assert closed.value.rcvd.code == 1013
+        assert 0 < received < 400
     lines = [record for record in caplog.records if record.getMessage() == "client does not read: dropped"]
     assert len(lines) == 1
     assert lines[0].fields["unsent_bytes"] > 1 << 20

@@ -33,7 +33,7 @@ class AudioClip:
 
     @property
     def duration_ms(self) -> float:
-        return len(self.pcm16) / 2 / self.rate * 1000
+        return len(self.pcm16) * 500 / self.rate
 
     def samples(self) -> NDArray[np.int16]:
         return np.frombuffer(self.pcm16, dtype="<i2")
@@ -57,16 +57,16 @@ class InputAudioBuffer:
     @property
     def total_ms(self) -> float:
         """The audio clock: how much audio was ever appended."""
-        return self._end / self.format.rate * 1000
+        return self._end * 1000 / self.format.rate
 
     @property
     def start_ms(self) -> float:
         """Where the oldest sample still held lies on the audio clock."""
-        return self._start / self.format.rate * 1000
+        return self._start * 1000 / self.format.rate
 
     @property
     def buffered_ms(self) -> float:
-        return (self._end - self._start) / self.format.rate * 1000
+        return (self._end - self._start) * 1000 / self.format.rate
 
     def append(self, data: bytes) -> NDArray[np.int16]:
         """Add audio in the buffer's format, and return its samples. Half a sample at the end waits for its other half.
@@ -99,7 +99,7 @@ class InputAudioBuffer:
         end = self._end if end_ms is None else min(max(self._sample(end_ms), start), self._end)
         pieces = b"".join(piece.tobytes() for piece in self._between(start, end))
         rate = self.format.rate
-        return AudioClip(pieces, rate, start / rate * 1000, end / rate * 1000)
+        return AudioClip(pieces, rate, start * 1000 / rate, end * 1000 / rate)
 
     def commit(self, start_ms: float | None = None, end_ms: float | None = None) -> AudioClip:
         """``cut``, and forget everything up to the end of the clip. What came later stays."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rtengine.audio.activity import Edge
 from rtengine.audio.endpointer import Endpointer, Timing
 
-Stream = NDArray[np.float32] | NDArray[np.int16]
+Stream = NDArray[np.float32 | np.int16]
 """Mono samples in the range of PCM16; which of the two types is the classifier's choice."""
 
 _IDLE_POWER = 32768.0**2 * 10**-7.0
@@ -28,6 +28,7 @@ class Classifier(Protocol):
     frame: int
     """Samples per frame, a multiple of ``hop``."""
     timing: Timing
+    """It may change with the threshold."""
 
     def configure(self, threshold: float) -> float:
         """Adapt to a new threshold, and return the one to compare probabilities with."""
@@ -66,6 +67,7 @@ class Detector:
 
     def configure(self, threshold: float, silence_ms: float) -> None:
         self._endpointer.configure(self._classifier.configure(threshold), silence_ms)
+        self._endpointer.timing = self._classifier.timing
 
     def reset(self) -> None:
         self._endpointer.reset()

@@ -30,6 +30,9 @@ class Timing:
     """How long it says speech after the end of a voice that power does not show."""
 
 
+_HYSTERESIS = 0.15
+_LOWEST_RELEASE = 0.1
+"""What a neural classifier may say of plain noise. Lower thresholds than this would never end an utterance."""
 _GAP_MS = 48
 """A stop consonant is silent for so long within a word."""
 _LOOK_BACK_MS = 600
@@ -38,8 +41,8 @@ _EVIDENCE_MS = 100
 _LOUD_HOPS = 2
 _BACKGROUND_MS = 160
 """A faint sound before the voice, if it lasts longer than any consonant, is the room and not the voice."""
-_TAIL_MS = 160
-"""A fading voice is loud enough for so long after the classifier has dropped it."""
+_TAIL_MS = 240
+"""A final fricative or a fading voice is heard for so long after the classifier has dropped it."""
 _RETURN_MS = 24
 _PAUSE_MS = 64
 _SURE_PAUSE_MS = 96
@@ -61,6 +64,10 @@ class Endpointer:
     """What the classifier said last, with hysteresis."""
     _run: int = 0
     """Frames of speech in a row."""
+    _since: float = 0.0
+    """When it began to say speech."""
+    _stale: bool = False
+    """It has said speech since before the last reset."""
     _heard: float = 0.0
     """End of the last frame that the classifier called speech."""
     _voice: float = 0.0
@@ -77,14 +84,20 @@ class Endpointer:
     def idle(self) -> bool:
         return self._state == "idle"
 
+    @property
+    def _voiced(self) -> bool:
+        """Whether a loud hop is the voice: the classifier says speech, or said so a moment ago."""
+        return self._speech or self.now - self._heard <= _TAIL_MS
+
     def configure(self, threshold: float, silence_ms: float) -> None:
-        self.threshold = threshold
+        self.threshold = max(threshold, _LOWEST_RELEASE)
         self.silence_ms = silence_ms
 
     def reset(self) -> None:
         """Forget the utterance under way; the clock, the noise floor and the classifier's opinion stay."""
         self._state = "idle"
         self._run = 0
+        self._stale = self._speech
         self._barrier = self.loudness.hops
 
     def hop(self, power: float) -> Edge | None:
@@ -101,10 +114,15 @@ class Endpointer:
 
     def decide(self, probability: float) -> Edge | None:
         """The classifier's opinion of the frame that ends now."""
-        release = max(self.threshold - 0.15, min(self.threshold, 0.01))
-        self._speech = probability >= (release if self._speech else self.threshold)
-        if self._speech:
+        release = max(self.threshold - _HYSTERESIS, _LOWEST_RELEASE)
+        speech = probability >= (release if self._speech else self.threshold)
+        if speech:
             self._heard = self.now
+            if not self._speech:
+                self._since = self.now - self.timing.frame_ms
+        else:
+            self._stale = False
+        self._speech = speech
         self._run = self._run + 1 if probability >= self.threshold else 0
         if self._state == "idle" and self._run >= self.timing.attack_frames:
             return self._begin()
@@ -116,7 +134,7 @@ class Endpointer:
             return None
         onset = self._onset(int(_LOOK_BACK_MS / timing.hop_ms))
         if loudness.hops - onset < _LOUD_HOPS:
-            if not timing.sure_frames or self._run < timing.sure_frames:
+            if self._stale or not timing.sure_frames or self._run < timing.sure_frames:
                 return None
             heard = int((self._run * timing.frame_ms + _ATTACK_MS) / timing.hop_ms)
             loudness.admit(heard)
@@ -146,7 +164,7 @@ class Endpointer:
         if self._faint and not self._speech:
             self._faint = False
             self._voice = max(self._voice, self._heard - self.timing.hangover_ms)
-        if loud and (self._speech or now - self._heard <= _TAIL_MS):
+        if loud and self._voiced:
             self._voice = now
             return None
         if self._faint or now - self._voice < (_SURE_PAUSE_MS if self._speech else _PAUSE_MS):
@@ -156,13 +174,14 @@ class Endpointer:
 
     def _while_paused(self, loud: bool) -> Edge | None:
         now, timing = self.now, self.timing
-        self._return = self._return + 1 if loud and self._speech else 0
+        self._return = self._return + 1 if loud and self._voiced else 0
         if self._return * timing.hop_ms >= _RETURN_MS:
             self._state, self._voice = "speaking", now
             return Edge("resumed", now - self._return * timing.hop_ms)
-        if self._speech and now - self._voice > timing.release_ms:
+        since = max(self._voice, self._since)
+        if self._speech and now - since > timing.release_ms:
             self._state, self._faint = "speaking", True
-            return Edge("resumed", self._voice)
+            return Edge("resumed", since)
         end = self._voice + self.silence_ms
         if now >= end and not self._speech:
             self._state, self._run = "idle", 0

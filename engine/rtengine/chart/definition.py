@@ -134,7 +134,8 @@ class _Compiler:
             for index, row in enumerate(state.always):
                 yield path, ALWAYS, "always", row, (*at, "always", index)
             for index, timed in enumerate(state.after):
-                yield path, _after(path, index), f"after {timed.delay}", timed, (*at, "after", index)
+                label = f"after {str(timed.delay).removeprefix('=')}"
+                yield path, _after(path, index), label, timed, (*at, "after", index)
             for index, row in enumerate(state.done):
                 yield path, _done(path), "done", row, (*at, "done", index)
 

@@ -10,12 +10,13 @@ grown or formatted.
 from __future__ import annotations
 
 import ast
+import warnings
 from typing import Final
 
 LONGEST: Final = 400
 """Characters of an expression."""
 LARGEST: Final = 80
-"""Nodes of its syntax tree."""
+"""Operands, operations and names in it."""
 
 CONSTANTS: Final[dict[str, bool | None]] = {"null": None, "true": True, "false": False}
 
@@ -85,14 +86,18 @@ def parse(source: str) -> ast.Expression:
         raise ExpressionError("the expression is empty")
     margin = len(text) - len(body)
     try:
-        tree = ast.parse(body, mode="eval")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what Python merely doubts, such as '\\d', is refused
+            tree = ast.parse(body, mode="eval")
     except SyntaxError as error:
         raise ExpressionError(f"syntax: {error.msg}", margin + max((error.offset or 1) - 1, 0)) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError(f"syntax: {error}") from None
     _place(tree, body, margin)
-    for count, node in enumerate(ast.walk(tree)):
-        if count >= LARGEST:
+    size = 0
+    for node in ast.walk(tree):
+        size += isinstance(node, ast.expr)
+        if size > LARGEST:
             raise ExpressionError(f"an expression has at most {LARGEST} parts: register a function instead")
         _check(node)
     return tree

@@ -111,6 +111,12 @@ class Instance:
             self._finish()
         return taken
 
+    def abandon(self) -> None:
+        """Drop what was raised and not handled; the faults among it still reach the host."""
+        raised = self.system.raised
+        while raised:
+            self._drop(*raised.popleft())
+
     def _rows(self, event: str) -> tuple[Plan, ...]:
         rows = self.definition.table[self.state]
         plans = rows.get(event)
@@ -187,10 +193,9 @@ class Instance:
             event, payload = raised.popleft()
             count += 1
             if count > RAISED_LIMIT:
-                raised.clear()
-                self.host.fault(
-                    self, event, RtengineError(f"{self.machine}: more than {RAISED_LIMIT} internal events in one step")
-                )
+                error = RtengineError(f"{self.machine}: more than {RAISED_LIMIT} internal events in one step")
+                self.host.fault(self, event, error)
+                self.abandon()
             elif self.ended or not self._step(event, payload):
                 self._drop(event, payload)
 

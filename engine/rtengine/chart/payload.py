@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rtengine.chart.document import Emit, Variable
-from rtengine.chart.types import fields, fits, resolve
+from rtengine.chart.types import fits, own_fields, resolve
 from rtengine.chart.vocabulary import Vocabulary
 
 
@@ -18,7 +18,7 @@ def filled(emit: Emit, vocabulary: Vocabulary, context: Mapping[str, Variable]) 
     """
     given = dict(emit.with_)
     model = vocabulary.emits.get(emit.emit)
-    for name, field in (fields(model) if model is not None else {}).items():
+    for name, field in (own_fields(model) if model is not None else {}).items():
         variable = context.get(name)
         if name in given or name in vocabulary.filled or variable is None:
             continue

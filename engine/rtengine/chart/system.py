@@ -20,7 +20,8 @@ class System:
     """The running machines of a session.
 
     Starts, sent events and posted ones wait in one queue, first in, first out, and each is handled to completion
-    before the next. What a machine raises for itself comes before anything that waits.
+    before the next. What a machine raises for itself comes before anything that waits. An instance that ends takes
+    nothing with it: its children go on, and what they send to their parent is dropped.
     """
 
     def __init__(self, machines: Mapping[str, Definition], host: Host) -> None:
@@ -150,8 +151,8 @@ class System:
                 return True
             return instance.dispatch(event, payload)
         except Exception as error:  # of the host: the instance keeps what its steps raise to itself
-            self.raised.clear()
             self.host.fault(instance, event, error)
+            instance.abandon()
             return True
 
 

@@ -54,27 +54,37 @@ def fields(kind: Any) -> dict[str, Field]:
 
     Private names and ClassVars are left out. Anything else, such as ``dict``, has no fields.
     """
+    found = own_fields(kind)
+    kind = strip(kind)
+    if not isinstance(kind, type) or kind.__module__ == "builtins":
+        return found
+    for name, member in inspect.getmembers_static(kind, lambda value: isinstance(value, property)):
+        if name.startswith("_") or name in found or hasattr(BaseModel, name) or member.fget is None:
+            continue
+        annotation = _hints(member.fget, {"return"}).get("return")
+        if annotation is not None:
+            found[name] = Field(annotation, False)
+    return found
+
+
+def own_fields(kind: Any) -> dict[str, Field]:
+    """The fields an object of the class is made from: ``fields`` without the properties."""
     kind = strip(kind)
     if not isinstance(kind, type) or kind.__module__ == "builtins":
         return {}
-    found: dict[str, Field] = {}
     if issubclass(kind, BaseModel):
-        for name, info in kind.model_fields.items():
-            annotation = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
-            found[name] = Field(annotation, info.is_required())
-        for name, computed in kind.model_computed_fields.items():
-            found[name] = Field(computed.return_type, False)
-    else:
-        required = _required(kind)
-        for name, annotation in _hints(kind).items():
-            if not name.startswith("_") and not _is_class_variable(annotation):
-                found[name] = Field(annotation, required.get(name, not hasattr(kind, name)))
-    for name, member in inspect.getmembers_static(kind, lambda value: isinstance(value, property)):
-        if not name.startswith("_") and name not in found and member.fget is not None:
-            annotation = _hints(member.fget, {"return"}).get("return")
-            if annotation is not None:
-                found[name] = Field(annotation, False)
-    return found
+        return {
+            name: Field(
+                Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation, info.is_required()
+            )
+            for name, info in kind.model_fields.items()
+        }
+    required = _required(kind)
+    return {
+        name: Field(annotation, required.get(name, not hasattr(kind, name)))
+        for name, annotation in _hints(kind).items()
+        if not name.startswith("_") and not _is_class_variable(annotation)
+    }
 
 
 def settable(kind: Any, name: str) -> bool:
@@ -295,4 +305,7 @@ def _word(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return " or ".join(map(repr, get_args(annotation)))
     kind = _class(annotation)
-    return kind.__name__ if kind is not None else str(annotation)
+    if kind is None:
+        return str(annotation)
+    inner = [describe(argument) for argument in _inner(annotation)]
+    return f"{kind.__name__} of {', '.join(inner)}" if inner else kind.__name__

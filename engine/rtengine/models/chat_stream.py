@@ -32,13 +32,14 @@ class ChatStream:
         self._calls: dict[int, _Call] = {}
         self._finish_reason: str | None = None
         self._called = False
-        self._usage = (0, 0, 0)
+        self.usage = (0, 0, 0)
+        """Input, output and cached tokens, as far as told."""
 
     def push(self, chunk: ChatCompletionChunk) -> Iterator[GenerateText | GenerateCall | GenerateArguments]:
         if chunk.usage is not None:
             details = chunk.usage.prompt_tokens_details
             cached = (details.cached_tokens or 0) if details is not None else 0
-            self._usage = (chunk.usage.prompt_tokens or 0, chunk.usage.completion_tokens or 0, cached)
+            self.usage = (chunk.usage.prompt_tokens or 0, chunk.usage.completion_tokens or 0, cached)
         for choice in chunk.choices or ():  # the chunk that carries the usage has none
             text = (choice.delta.content or "") + (choice.delta.refusal or "")
             if text:
@@ -56,7 +57,7 @@ class ChatStream:
         reason = self._finish_reason if self._finish_reason in _FINISH_REASONS else "stop"
         if self._called and reason == "stop":  # some endpoints say so after calls, too
             reason = "tool_calls"
-        yield GenerateDone(reason, *self._usage)
+        yield GenerateDone(reason, *self.usage)
 
     def _push_call(self, delta: ChoiceDeltaToolCall) -> Iterator[GenerateCall | GenerateArguments]:
         index = delta.index or 0

@@ -183,6 +183,9 @@ class LlamaChat:
         while not self._free.acquire(timeout=_SLOT_POLL_SECONDS):
             if cancel:
                 return
+        if cancel:
+            self._free.release()
+            return
         chunks: SimpleQueue[Chunk | Exception | None] = SimpleQueue()
         abandoned = threading.Event()
 

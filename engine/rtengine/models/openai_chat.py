@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 _OPENAI = "https://api.openai.com/v1"
 _KEEP_CONNECTION_SECONDS = 300
 """Turns are far apart, and a new TLS connection costs more than a first token."""
+_CLOSE_SECONDS = 5
 
 Put = Callable[["ChatCompletionChunk | None"], None]
 
@@ -99,10 +100,13 @@ class OpenAIChat:
                 yield from results
         if cancel:
             return
-        yield from list(stream.finish())[-1:] if request.prefill_only else stream.finish()
+        if request.prefill_only:
+            yield GenerateDone("stop", *stream.usage)
+        else:
+            yield from stream.finish()
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._client.close(), self._loop).result(self._settings.timeout_seconds)
+        asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(_CLOSE_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -112,7 +116,7 @@ class OpenAIChat:
         inbox: queue.SimpleQueue[ChatCompletionChunk | None] = queue.SimpleQueue()
         request: Future[None] = asyncio.run_coroutine_threadsafe(self._request(body, inbox.put), self._loop)
         request.add_done_callback(lambda _: inbox.put(None))
-        cancel.on_set(request.cancel)
+        cancel.on_set(lambda: _cancelled(request))
         try:
             while (chunk := inbox.get()) is not None:
                 yield chunk
@@ -120,9 +124,19 @@ class OpenAIChat:
         except CancelledError:
             return
         except Exception as error:
-            raise _failure(error, self._settings) from error
+            failure = _failure(error, self._settings)
+            if failure is None:
+                raise
+            raise failure from error
         finally:
             request.cancel()
+
+    async def _shut(self) -> None:
+        requests = asyncio.all_tasks() - {asyncio.current_task()}
+        for request in requests:
+            request.cancel()
+        await asyncio.gather(*requests, return_exceptions=True)
+        await self._client.close()
 
     async def _request(self, body: dict[str, Any], put: Put) -> None:
         async with asyncio.timeout(self._settings.timeout_seconds):
@@ -152,8 +166,15 @@ def _body(request: GenerateRequest, settings: OpenAIChatSettings) -> dict[str, A
     return body
 
 
-def _failure(error: Exception, settings: OpenAIChatSettings) -> Exception:
-    """What a client sees of an error of the endpoint; what an operator needs to know is the hint."""
+def _cancelled(request: Future[None]) -> None:
+    request.cancel()
+
+
+def _failure(error: Exception, settings: OpenAIChatSettings) -> ModelFailure | None:
+    """What a client sees of an error of the endpoint; what an operator needs to know is the hint.
+
+    None for an error that is not the endpoint's.
+    """
     import openai
 
     if isinstance(error, openai.APITimeoutError | TimeoutError):
@@ -170,7 +191,7 @@ def _failure(error: Exception, settings: OpenAIChatSettings) -> Exception:
         failure = ModelFailure("The chat endpoint sent something that is no chat completion.", "stream_error")
         failure.hint = f"does {settings.base_url} speak the chat completions API? ({error})"
     else:
-        return error
+        return None
     return failure
 
 
@@ -186,7 +207,10 @@ def _status_failure(error: openai.APIStatusError, settings: OpenAIChatSettings) 
         )
         failure.hint = f"check `model` and `base_url`, which mostly ends in /v1 ({told})"
     elif status == 429:
-        failure = ModelFailure(error.message, error.code or "rate_limit_exceeded", "rate_limit_error")
+        used_up = error.code == "insufficient_quota"
+        sentence = "The chat endpoint's quota is used up." if used_up else "The chat endpoint is over its rate limit."
+        failure = ModelFailure(sentence, error.code or "rate_limit_exceeded", "rate_limit_error")
+        failure.hint = told
     elif status < 500:
         failure = ModelFailure(error.message, error.code, "invalid_request_error")
     else:

@@ -11,7 +11,7 @@ import difflib
 import importlib.util
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -107,8 +107,13 @@ def pull(name: str, progress: Progress) -> Path:
     return target
 
 
-def ensure(names: tuple[str, ...], progress: Progress) -> None:
-    """Fetch those sets that are not here."""
+def required_by(settings: object) -> tuple[str, ...]:
+    """Names of the sets that an adapter with these settings loads; none for adapters without weights of their own."""
+    return tuple(getattr(settings, "required_weights", ()))
+
+
+def ensure(names: Iterable[str], progress: Progress) -> None:
+    """Fetch those sets that are not here. Raises ``ModelError``."""
     for name in names:
         pull(name, progress)
 

@@ -88,7 +88,7 @@ class JsonFormatter(logging.Formatter):
             entry["session_id"] = session_id
         if record.exc_info:
             entry["exception"] = _traceback(record)
-        return json.dumps(entry, ensure_ascii=False, default=str)
+        return json.dumps(entry, default=str)
 
 
 class OneLine(logging.Filter):
@@ -128,4 +128,4 @@ def _sentence(record: logging.LogRecord) -> str:
 
 def _traceback(record: logging.LogRecord) -> str:
     assert record.exc_info
-    return "".join(traceback.format_exception(*record.exc_info)).rstrip()  # type: ignore[arg-type]
+    return "".join(traceback.format_exception(*record.exc_info)).rstrip()

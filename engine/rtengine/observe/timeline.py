@@ -28,7 +28,7 @@ _FIRST_OUTPUT = ("response.output_audio.delta", "response.output_text.delta")
 class TurnTiming:
     """Milliseconds the listener waited, by stage. A stage that did not take part is None.
 
-    Stages do not overlap: each is counted from the end of the one before it, so their sum is at most ``first_audio_ms``.
+    Stages do not overlap: each is counted from the end of the one before, so their sum is at most ``first_audio_ms``.
     """
 
     response_id: str
@@ -186,8 +186,10 @@ class Timeline:
         marks = self._waiting
         if marks is not None and marks.reference is not None and marks.item_id == event.get("item_id"):
             return  # speech_stopped has told it already
-        if marks is None or marks.reference is not None:
-            marks = self._waiting = _Marks()
+        if marks is None or marks.reference is not None:  # the turn before this one got no response
+            earlier, marks = marks, _Marks()
+            self._waiting = marks
+            self._jobs = {job_id: marks if owner is earlier else owner for job_id, owner in self._jobs.items()}
         marks.reference, marks.kind, marks.item_id = now, "committed", event.get("item_id")
 
     def _created(self, event: dict[str, Any], now: float) -> None:

@@ -143,7 +143,7 @@ class Reading:
     def _check_secrets(self) -> None:
         for path, text in strings(self._layers.document.get("models"), ("models",)):
             if text and _SECRET.search(str(path[-1])) and path not in self._substitution.filled:
-                name = "_".join(str(part) for part in path[2:]).upper()
+                name = "_".join(str(part) for part in path[1:]).upper()
                 hint = f"write ${{{name}}}, and set the variable where the server runs"
                 self._add(
                     "204", f"the secret '{path[-1]}' is written into the file", path, hint=hint, severity="warning"

@@ -138,7 +138,7 @@ def unsupported_event(type: str, event_id: str | None = None) -> APIError:
 
 def _refuse_nan(frame: bytes | str, event: ClientEvent) -> None:
     """Python's JSON has NaN and infinities, JSON has not: they would come back in an echo that no client can read."""
-    data = frame.encode() if isinstance(frame, str) else frame
+    data = _octets(frame)
     if b"NaN" not in data and b"Infinity" not in data:
         return
     try:
@@ -149,7 +149,7 @@ def _refuse_nan(frame: bytes | str, event: ClientEvent) -> None:
 
 def _refusal(frame: bytes | str, failure: ValueError) -> APIError:
     try:
-        value = from_json(frame, allow_inf_nan=False)
+        value = from_json(_octets(frame), allow_inf_nan=False)
     except ValueError:
         return api_error("invalid_json")
     if not isinstance(value, dict):
@@ -161,8 +161,14 @@ def _refusal(frame: bytes | str, failure: ValueError) -> APIError:
         return api_error("missing_type", event_id=event_id)
     if not isinstance(kind, str):
         return api_error("invalid_type", param="type", expected="a string", got=kind_of(kind), event_id=event_id)
-    if kind not in CLIENT_EVENTS or not isinstance(failure, ValidationError):
+    if kind not in CLIENT_EVENTS:
         return unsupported_event(kind, event_id)
+    if not isinstance(failure, ValidationError):
+        return api_error("invalid_json", event_id=event_id)
     error = api_error_of(failure, skip=1)  # the first step is the tag of the union: the event's type
     error.event_id = event_id
     return error
+
+
+def _octets(frame: bytes | str) -> bytes:
+    return frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame

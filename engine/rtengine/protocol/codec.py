@@ -21,7 +21,8 @@ def encode(event: dict[str, Any]) -> str:
     try:
         return to_json(event, inf_nan_mode="null").decode()
     except (PydanticSerializationError, UnicodeError):  # half a surrogate pair, which a model may well write
-        return json.dumps(event, allow_nan=False, separators=(",", ":"))
+        finite = json.loads(json.dumps(event), parse_constant=lambda _: None)
+        return json.dumps(finite, allow_nan=False, separators=(",", ":"))
 
 
 def encode_audio(audio: bytes) -> str:

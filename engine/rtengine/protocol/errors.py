@@ -78,7 +78,7 @@ def api_error(name: str, *, param: str | None = None, event_id: str | None = Non
 def listed(values: Iterable[object]) -> str:
     """``'a'``; ``'a' and 'b'``; ``'a', 'b', and 'c'``. Numbers stand without quotes."""
     words = [f"'{value}'" if isinstance(value, str) else str(value) for value in values]
-    if len(words) <= 2:  # noqa: PLR2004 - the comma before "and" comes with the third
+    if len(words) <= 2:
         return " and ".join(words)
     return f"{', '.join(words[:-1])}, and {words[-1]}"
 

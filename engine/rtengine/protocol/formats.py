@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-from rtengine.protocol.wire import ListOf, NullTolerantModel, Omit, one_of
+from rtengine.protocol.wire import STRING_OR_OBJECT, ListOf, NullTolerantModel, Omit, one_of
 
 PCM_RATE = 24_000
 
@@ -65,7 +65,9 @@ class VoiceId(NullTolerantModel):
     id: str
 
 
-Voice = Annotated[str, Field(min_length=1)] | VoiceId
+Voice = Annotated[
+    Annotated[str, Field(min_length=1), Tag("$string")] | Annotated[VoiceId, Tag("$object")], STRING_OR_OBJECT
+]
 
 
 def voice_name(voice: str | VoiceId) -> str:

@@ -211,7 +211,7 @@ def retrieved(item: Item, audio: Mapping[int, str], encoding: str = "pcm16") -> 
     """``item`` with its audio: base64 by content index, named ``pcm16``, ``g711_ulaw`` or ``g711_alaw``."""
     if isinstance(item, UserMessage):
         heard: list[RetrievedUserPart] = [
-            RetrievedInputAudio(audio=audio.get(at), transcript=part.transcript, format=encoding)
+            RetrievedInputAudio(audio=audio.get(at), transcript=part.transcript, format=_named(encoding, at, audio))
             if isinstance(part, InputAudio)
             else part
             for at, part in enumerate(item.content)
@@ -219,10 +219,14 @@ def retrieved(item: Item, audio: Mapping[int, str], encoding: str = "pcm16") -> 
         return RetrievedUserMessage(id=item.id, status=item.status, content=heard)
     if isinstance(item, AssistantMessage):
         said: list[RetrievedAssistantPart] = [
-            RetrievedOutputAudio(audio=audio.get(at), transcript=part.transcript, format=encoding)
+            RetrievedOutputAudio(audio=audio.get(at), transcript=part.transcript, format=_named(encoding, at, audio))
             if isinstance(part, OutputAudioPart)
             else part
             for at, part in enumerate(item.content)
         ]
         return RetrievedAssistantMessage(id=item.id, status=item.status, content=said)
     return item
+
+
+def _named(encoding: str, at: int, audio: Mapping[int, str]) -> str | None:
+    return encoding if at in audio else None

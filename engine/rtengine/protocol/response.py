@@ -11,7 +11,7 @@ from rtengine.protocol.items import Item
 from rtengine.protocol.newitem import InputItem
 from rtengine.protocol.tools import Tool, ToolChoice
 from rtengine.protocol.usage import Usage
-from rtengine.protocol.wire import Boolean, ListOf, Metadata, NullTolerantModel, Omit, WireModel
+from rtengine.protocol.wire import STRING_OR_OBJECT, Boolean, ListOf, Metadata, NullTolerantModel, Omit, WireModel
 
 ResponseStatus = Literal["in_progress", "completed", "cancelled", "incomplete", "failed"]
 
@@ -30,13 +30,16 @@ class Reasoning(NullTolerantModel):
     effort: Literal["minimal", "low", "medium", "high", "xhigh"] = "low"
 
 
+PromptVariable = Annotated[Annotated[str, Tag("$string")] | Annotated[dict[str, Any], Tag("$object")], STRING_OR_OBJECT]
+"""A string, or a content part: text, image or file."""
+
+
 class Prompt(NullTolerantModel):
     """A stored prompt template."""
 
     id: str
     version: Omit[str] = None
-    variables: Omit[dict[str, str | dict[str, Any]]] = None
-    """A string, or a content part: text, image or file."""
+    variables: Omit[dict[str, PromptVariable]] = None
 
 
 # --- asked for ------------------------------------------------------------------------------------------------------

@@ -88,8 +88,8 @@ class FunctionChoice(NullTolerantModel):
     @classmethod
     def _flattened(cls, value: Any) -> Any:
         """``{"type": "function", "function": {"name": …}}``, the form of chat completions, is understood too."""
-        if isinstance(value, dict) and isinstance(value.get("function"), dict) and "name" not in value:
-            inner = value["function"]
+        inner = value.get("function") if isinstance(value, dict) else None
+        if isinstance(inner, dict) and inner.keys() == {"name"} and "name" not in value:
             return {key: entry for key, entry in value.items() if key != "function"} | inner
         return value
 

@@ -50,9 +50,7 @@ def refuse_origin(request: HttpRequest, settings: ServerSettings) -> HttpRespons
     origin = request.header("origin")
     if origin is None or origin_allowed(origin, request.header("host") or "", settings.origins):
         return None
-    return refused(
-        HTTPStatus.FORBIDDEN, "This origin is not allowed. List it under `server.origins`.", "origin_refused"
-    )
+    return refused(HTTPStatus.FORBIDDEN, "This origin is not listed in `server.origins`.", "origin_refused")
 
 
 def refuse_upgrade(request: HttpRequest) -> HttpResponse | None:

@@ -6,10 +6,12 @@ import asyncio
 from typing import Any, cast
 
 from websockets.asyncio.server import Server, ServerConnection
-from websockets.protocol import OPEN
+from websockets.frames import DATA_OPCODES, Frame
+from websockets.protocol import OPEN, Event
 from websockets.server import ServerProtocol
 
 from rtengine.server.http import HttpConnection
+from rtengine.server.inlet import Inlet
 from rtengine.server.messages import HttpRequest
 from rtengine.server.site import Site
 
@@ -22,6 +24,7 @@ class Door(ServerConnection):
 
     upgrade: HttpRequest
     """The request that became this WebSocket."""
+    inlet: Inlet
 
     def __init__(self, site: Site, protocol: ServerProtocol, server: Server, **settings: Any) -> None:
         super().__init__(protocol, server, **settings)
@@ -36,6 +39,7 @@ class Door(ServerConnection):
     def _enter(self, transport: asyncio.Transport, request: HttpRequest, data: bytes) -> None:
         self.upgrade = request
         self._site.sockets.add(self)
+        self.inlet = Inlet(transport)
         transport.set_protocol(self)
         super().connection_made(transport)
         self.data_received(data)
@@ -43,8 +47,17 @@ class Door(ServerConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._site.sockets.discard(self)
+        self.inlet.close()
+
+    def process_event(self, event: Event) -> None:
+        # In place of the library's queue and the task that waits for it: a third of the cost of a message.
+        if self.request is not None and isinstance(event, Frame) and event.opcode in DATA_OPCODES:
+            self.inlet.put(event)
+        else:
+            super().process_event(event)
 
     def data_received(self, data: bytes) -> None:
+        self.inlet.read()
         super().data_received(data)
         # A flood of pings fills the write buffer with pongs, past everything that watches what a session sends.
         if self.transport.get_write_buffer_size() > self._limit and self.state is OPEN:

@@ -75,7 +75,7 @@ class Server:
     async def drain(self, hurry: asyncio.Event | None = None) -> None:
         """Let running sessions finish, for ``drain_seconds`` at most, or until ``hurry`` is set."""
         self.site.drain()
-        waits = [asyncio.ensure_future(self.site.idle())]
+        waits: list[asyncio.Future[object]] = [asyncio.ensure_future(self.site.idle())]
         if hurry is not None:
             waits.append(asyncio.ensure_future(hurry.wait()))
         await asyncio.wait(waits, timeout=self.site.settings.drain_seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -107,8 +107,8 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, drain, and return; a second signal cuts the drain short.
 
-    The port answers health checks while ``host`` loads its models. ``host`` is started and closed here. ``on_ready`` gets
-    ``host:port`` once sessions are taken. Raises ``RtengineError`` when the port or a model cannot be had.
+    The port answers health checks while ``host`` loads its models. ``host`` is started and closed here. ``on_ready``
+    gets ``host:port`` once sessions are taken. Raises ``RtengineError`` when the port or a model cannot be had.
     """
     server = Server(Site(settings, limits, host, sessions, models, routes))
     asked, hurry = asyncio.Event(), asyncio.Event()

@@ -1,13 +1,11 @@
-"""One WebSocket from its handshake to its end: open a session for it, read, close."""
+"""One WebSocket from its handshake to its end: open a session for it, wait, close."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import cast
 
 from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from rtengine.observe.log import SessionLog
@@ -19,9 +17,6 @@ from rtengine.server.outlet import Outlet
 from rtengine.server.sessions import Session
 from rtengine.server.shell import INTERNAL_ERROR, Shell
 from rtengine.server.site import Site
-
-FRAMES_PER_TURN = 16
-"""Messages taken from one connection before the others have their turn: reading what has arrived never waits."""
 
 
 def select_subprotocol(connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
@@ -42,8 +37,9 @@ async def serve_websocket(site: Site, connection: ServerConnection) -> None:
         log.info("session opened", remote=door.upgrade.remote)
         shell.start()
         site.entered(shell)
+        door.inlet.open(shell)
         try:
-            await _read(door, shell)
+            await door.wait_closed()
         finally:
             shell.disconnect()
             site.left(shell)
@@ -68,17 +64,3 @@ def _open(site: Site, door: Door, outlet: Outlet, log: SessionLog) -> Session | 
         outlet.send(refusal.error_event(refusal.internal_error()))
         outlet.close(INTERNAL_ERROR, "internal error")
     return None
-
-
-async def _read(door: Door, shell: Shell) -> None:
-    """Give every message to the session, in order, until the connection is closed."""
-    taken = 0
-    while True:
-        try:
-            message = await door.recv()
-        except ConnectionClosed:
-            return
-        shell.frame(message)
-        taken += 1
-        if taken % FRAMES_PER_TURN == 0:
-            await asyncio.sleep(0)

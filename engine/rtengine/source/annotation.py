@@ -24,7 +24,7 @@ def below(spot: Spot, part: str | int) -> Spot | None:
     bare = strip(spot.annotation)
     if is_model(bare):
         found = next((info for name, info in keys(bare) if name == part), None)
-        return None if found is None else Spot(found.annotation, discriminator_of(found))
+        return None if found is None else Spot(found.annotation, _of_field(found) or discriminator(found.annotation))
     origin, arguments = get_origin(bare), get_args(bare)
     if not isinstance(origin, type) or not arguments:
         return None
@@ -34,7 +34,7 @@ def below(spot: Spot, part: str | int) -> Spot | None:
 
 
 def _spot(annotation: Any) -> Spot:
-    return Spot(annotation, next((d for d in map(discriminator_of, _metadata(annotation)) if d is not None), None))
+    return Spot(annotation, discriminator(annotation))
 
 
 def keys(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
@@ -93,15 +93,31 @@ def tags(spot: Spot) -> list[str]:
     return [str(meta.tag) for member in members(spot.annotation) for meta in _metadata(member) if isinstance(meta, Tag)]
 
 
-def discriminator_of(holder: Any) -> str | Discriminator | None:
-    """Of a field, or of one piece of an ``Annotated`` type's metadata."""
-    if isinstance(holder, Discriminator):
-        return holder
-    if isinstance(holder, FieldInfo):
-        if holder.discriminator is not None:
-            return holder.discriminator
-        return next((meta for meta in holder.metadata if isinstance(meta, Discriminator)), None)
-    return None
+def discriminator(annotation: Any) -> str | Discriminator | None:
+    """What tells the members of the union apart that the annotation comes down to; None when nothing does."""
+    while True:
+        for meta in _metadata(annotation):
+            found = (
+                meta if isinstance(meta, Discriminator) else _of_field(meta) if isinstance(meta, FieldInfo) else None
+            )
+            if found is not None:
+                return found
+        inner = get_args(annotation)[:1] if get_origin(annotation) is Annotated else _only_member(annotation)
+        if len(inner) != 1:
+            return None
+        annotation = inner[0]
+
+
+def _of_field(field: FieldInfo) -> str | Discriminator | None:
+    if field.discriminator is not None:
+        return field.discriminator
+    return next((meta for meta in field.metadata if isinstance(meta, Discriminator)), None)
+
+
+def _only_member(annotation: Any) -> tuple[Any, ...]:
+    if get_origin(annotation) not in (Union, types.UnionType):
+        return ()
+    return tuple(member for member in get_args(annotation) if member is not type(None))
 
 
 def is_model(annotation: Any) -> bool:

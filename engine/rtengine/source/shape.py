@@ -57,7 +57,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> list[Mistake]:
 
 def _mistake(details: ErrorDetails, model: type[BaseModel]) -> Mistake:
     path, choices, spot = _follow(details["loc"], model, details["type"] in ("extra_forbidden", "missing"))
-    kind, given = details["type"], details["input"]
+    kind = details["type"]
     if kind == "extra_forbidden":
         refused = strip(spot.annotation) if spot is not None else None
         known = [name for name, _ in keys(refused)] if refused is not None and is_model(refused) else []
@@ -66,10 +66,24 @@ def _mistake(details: ErrorDetails, model: type[BaseModel]) -> Mistake:
     if kind == "missing":
         return Mistake("012", f"the key '{path[-1]}' is missing", path[:-1], True, "", choices, str(path[-1]))
     if kind in _TAG_ERRORS:
-        return Mistake("013", _message(details), path, kind == "union_tag_invalid", _tag_hint(given, spot), choices)
+        return _untold(details, path, spot, choices)
     if path and path[-1] == "[key]":
         return Mistake("010", f"the key {_message(details)}", path[:-1], True, "", choices)
     return Mistake("010", _message(details), path, False, _value_hint(details), choices)
+
+
+def _untold(details: ErrorDetails, path: Path, spot: Spot | None, choices: Choices) -> Mistake:
+    """No member of a discriminated union can be told from what is there."""
+    known = [tag.removeprefix("$") for tag in tags(spot)] if spot is not None else []
+    given, by = details["input"], spot.discriminator if spot is not None else None
+    if isinstance(by, str) and isinstance(given, dict):
+        if by not in given:
+            return Mistake("012", f"the key '{by}' is missing", path, False, f"known: {', '.join(known)}", choices)
+        hint = suggest(str(given[by]), known)
+        return Mistake("013", f"unknown {by} {given[by]!r}", (*path, by), False, hint, choices)
+    words = given if isinstance(given, dict) else {}
+    near = next((found for word in words if (found := nearest(str(word), known))), None)
+    return Mistake("013", _message(details), path, False, f"did you mean '{near}'?" if near else "", choices)
 
 
 def _follow(loc: Sequence[str | int], model: Any, at_parent: bool) -> tuple[Path, Choices, Spot | None]:
@@ -128,7 +142,8 @@ def _message(details: ErrorDetails) -> str:
     if details["type"] == "string_pattern_mismatch":
         return f"{details['input']!r} does not match {details['ctx']['pattern']}"
     text = details["msg"].removeprefix("Input ").removeprefix("Value error, ")
-    text = text.replace("valid dictionary", "mapping").replace("a valid ", "a ")
+    text = text.replace("valid dictionary", "mapping").replace("a valid integer", "an integer")
+    text = text.replace("a valid ", "a ").replace("a boolean, unable to interpret input", "true or false")
     if details["type"] in ("model_type", "model_attributes_type", "dataclass_type"):
         text = "should be a mapping of keys to values"
     text = text[0].lower() + text[1:]
@@ -162,13 +177,3 @@ def _value_hint(details: ErrorDetails) -> str:
 
 def _quoted(expected: str) -> Iterable[str]:
     return expected.split("'")[1::2]
-
-
-def _tag_hint(given: Any, spot: Spot | None) -> str:
-    known = [tag.removeprefix("$") for tag in tags(spot)] if spot is not None else []
-    words = given if isinstance(given, dict) else {}
-    if spot is not None and isinstance(spot.discriminator, str):
-        word = words.get(spot.discriminator)
-        return suggest(str(word), known) if word is not None else f"known: {', '.join(known)}"
-    near = next((found for word in words if (found := nearest(str(word), known))), None)
-    return f"did you mean '{near}'?" if near else ""

@@ -88,7 +88,7 @@ class _Inference:
         found = [self._member(member, node.attr) for member in members(owner)]
         if owner in (None, type(None)) or all(annotation is None for annotation in found):
             known = [name for member in members(owner) for name in fields(member)]
-            message = f"{ast.unparse(node.value)} ({describe(owner)}) has no '{node.attr}'"
+            message = f"{ast.unparse(node.value)} ({describe(either(members(owner)))}) has no '{node.attr}'"
             self.report("SM503", message, column, suggest(node.attr, known, "attributes"))
             return Any
         return either([annotation for annotation in found if annotation is not None])
@@ -113,7 +113,7 @@ class _Inference:
         if not lacking:
             return either([Any if p.fields is None else p.fields[name] for p in self.payloads])
         known = sorted({field for payload in self.payloads for field in payload.fields or ()})
-        events = sorted({payload.event for payload in lacking})
+        events = sorted({payload.label for payload in lacking})
         if len(lacking) == len(self.payloads):
             message = f"{_listed(events)} carries no '{name}'"
         else:
@@ -177,4 +177,4 @@ class _Inference:
 
 
 def _listed(events: list[str]) -> str:
-    return ", ".join(f"'{event}'" for event in events[:4]) + (f" and {len(events) - 4} more" if len(events) > 4 else "")
+    return ", ".join(events[:4]) + (f" and {len(events) - 4} more" if len(events) > 4 else "")

@@ -27,7 +27,7 @@ class Flow:
         self.entering: dict[str, set[Payload]] = defaultdict(set)
         self.leaving: dict[str, set[Payload]] = defaultdict(set)
         self.following: dict[str, set[str]] = defaultdict(set)
-        """Leaf to the leaves its rows lead to."""
+        """Leaf to the leaves its rows lead to, faults aside."""
         self._todo: list[tuple[str, Payload]] = []
         self._rested: set[str] = set()
         self._begin()
@@ -95,7 +95,8 @@ class Flow:
                 self.leaving[path].add(payload)
             for path in made.entries:
                 self.entering[path].add(payload)
-            self.following[leaf].add(made.destination)
+            if row.event != "fault":
+                self.following[leaf].add(made.destination)
             self._arrive(made.destination, payload)
 
     def _carried(self, row: Row) -> tuple[Payload, ...]:

@@ -38,9 +38,14 @@ class Payload:
     whole: Any = Any
     """Type of the payload itself."""
 
+    @property
+    def label(self) -> str:
+        """The event in a sentence; what is no event of the file has a description for a name."""
+        return self.event if " " in self.event else f"'{self.event}'"
+
 
 START = Payload("the start of the machine", {}, None)
-ANYTHING = Payload("*", {}, Any)
+ANYTHING = Payload("any other event", {}, Any)
 UNKNOWN = Payload("?", None)
 Payloads = frozenset[Payload]
 

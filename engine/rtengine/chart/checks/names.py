@@ -9,6 +9,7 @@ from rtengine.chart.checks.machine import Payload, Subject
 from rtengine.chart.checks.values import literal
 from rtengine.chart.document import EventDeclaration
 from rtengine.chart.states import document_path, upwards
+from rtengine.chart.template import is_expression
 from rtengine.chart.types import fields, nullable
 from rtengine.source.finding import Path
 from rtengine.source.suggestion import suggest
@@ -37,7 +38,7 @@ def _context(subject: Subject) -> None:
         if given and variable.default is None and not nullable(annotation):
             hint = f"write 'type: {variable.type}?' or leave the default out"
             subject.report("SM105", f"null is no default for {variable.type}", (*path, "default"), hint=hint)
-        elif given and variable.default is not None:
+        elif given and variable.default is not None and not is_expression(variable.default):
             literal(subject, variable.default, annotation, (*path, "default"), "SM105")
 
 

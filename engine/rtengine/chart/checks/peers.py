@@ -174,7 +174,8 @@ def _unsent(subjects: Mapping[str, Subject]) -> None:
                 sent |= {(receiver, placed.step.send) for receiver in receivers}
     for role, subject in subjects.items():
         for event in subject.document.events.peer:
-            if (role, event) not in sent and not event.endswith(ENDED):
+            twice = any(finding.path == ("events", "peer", event) for finding in subject.findings)
+            if (role, event) not in sent and not event.endswith(ENDED) and not twice:
                 subject.report("SM608", f"no machine sends '{event}'", ("events", "peer", event), key=True)
 
 

@@ -13,7 +13,7 @@ from rtengine.source.finding import Path
 
 def check_reachability(subject: Subject, rows: list[Row], flow: Flow) -> None:
     """Nothing is said of a machine whose targets are not all known: it would follow from that."""
-    _unused_events(subject, rows)
+    _unused_events(subject)
     if subject.broken:
         return
     endless = _endless(subject, rows, flow)
@@ -21,8 +21,8 @@ def check_reachability(subject: Subject, rows: list[Row], flow: Flow) -> None:
     _rows(subject, rows, flow, endless)
 
 
-def _unused_events(subject: Subject, rows: list[Row]) -> None:
-    handled = {row.event for row in rows}
+def _unused_events(subject: Subject) -> None:
+    handled = set(subject.document.on).union(*(place.state.on for place in subject.places.values()))
     events = subject.document.events
     listed: list[tuple[str, Path, bool]] = [
         (name, ("events", group, index), False)

@@ -13,7 +13,18 @@ from rtengine.chart.document import After, Call, Emit, Error, Raise, Set, Step
 from rtengine.chart.payload import filled
 from rtengine.chart.states import document_path
 from rtengine.chart.template import is_expression
-from rtengine.chart.types import Field, describe, fields, fits, members, nullable, parameters, returned, settable
+from rtengine.chart.types import (
+    Field,
+    describe,
+    fields,
+    fits,
+    members,
+    nullable,
+    own_fields,
+    parameters,
+    returned,
+    settable,
+)
 from rtengine.source.finding import Path
 from rtengine.source.suggestion import suggest
 
@@ -87,10 +98,17 @@ def _emit(subject: Subject, step: Emit, path: Path, payloads: Payloads) -> None:
         hint = suggest(step.emit, vocabulary.emits, "server events")
         subject.report("SM401", f"'{step.emit}' is not a server event", (*path, "emit"), hint=hint)
         return
-    want = {name: f for name, f in fields(vocabulary.emits[step.emit]).items() if name not in vocabulary.filled}
+    for name in vocabulary.filled & step.with_.keys():
+        at = (*path, "with", name)
+        subject.report("SM404", f"'{name}' is filled in by the server", at, key=True, hint="leave it out")
     complete = filled(step, vocabulary, subject.document.context)
-    want = {name: f for name, f in want.items() if name in step.with_ or name not in complete}
-    payload(subject, f"'{step.emit}'", step.with_, want, _with(step, path), payloads, wire=True)
+    given = {name: item for name, item in step.with_.items() if name not in vocabulary.filled}
+    want = {
+        name: field
+        for name, field in own_fields(vocabulary.emits[step.emit]).items()
+        if name not in vocabulary.filled and (name in given or name not in complete)
+    }
+    payload(subject, f"'{step.emit}'", given, want, _with(step, path), payloads, wire=True)
 
 
 def _call(subject: Subject, step: Call, path: Path, payloads: Payloads) -> None:

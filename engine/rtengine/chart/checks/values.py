@@ -11,7 +11,7 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from rtengine.chart.checks.expressions import infer
 from rtengine.chart.checks.machine import Payloads, Subject
 from rtengine.chart.template import is_expression
-from rtengine.chart.types import Field, describe, fields, fits, members, nullable
+from rtengine.chart.types import Field, describe, fields, fits, members, nullable, own_fields
 from rtengine.source.finding import Finding, Path
 from rtengine.source.suggestion import nearest, suggest
 
@@ -81,9 +81,9 @@ def _mapping(subject: Subject, given: Mapping[str, Any], want: Any, path: Path, 
         for name, part in given.items():
             value(subject, part, item, (*path, name), payloads, wire)
         return
-    objects = [member for member in members(want) if fields(member)] if wire else []
+    objects = [member for member in members(want) if own_fields(member)] if wire else []
     if not objects:
-        hint = "" if wire or not fields(want) else "call a function that makes one"
+        hint = "" if wire or not any(map(fields, members(want))) else "call a function that makes one"
         subject.report("SM406", f"{describe(want)} is asked, not a mapping", path, hint=hint)
         for name, part in given.items():
             value(subject, part, Any, (*path, name), payloads, wire)
@@ -94,14 +94,14 @@ def _mapping(subject: Subject, given: Mapping[str, Any], want: Any, path: Path, 
 
 def _attempt(subject: Subject, given: Mapping[str, Any], kind: Any, path: Path, payloads: Payloads) -> list[Finding]:
     with subject.trial() as found:
-        payload(subject, f"'{kind.__name__}'", given, fields(kind), path, payloads, wire=True)
+        payload(subject, f"'{kind.__name__}'", given, own_fields(kind), path, payloads, wire=True)
     return found
 
 
 def _likely(objects: Sequence[Any], given: Mapping[str, Any]) -> Sequence[Any]:
     """Of a union's objects those whose constants (``type: message``) the mapping does not contradict."""
     agreeing = [
-        kind for kind in objects if all(_agrees(given.get(name), field) for name, field in fields(kind).items())
+        kind for kind in objects if all(_agrees(given.get(name), field) for name, field in own_fields(kind).items())
     ]
     return agreeing or objects
 

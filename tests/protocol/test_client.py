@@ -1,0 +1,416 @@
+"""Client events: what is read, and how what cannot be read is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from rtengine.protocol.client import (
+    InputAudioBufferAppend,
+    ResponseCreate,
+    SessionUpdate,
+    parse_client_event,
+    unsupported_event,
+)
+from rtengine.protocol.errors import APIError
+
+pytestmark = pytest.mark.unit
+
+
+def refused(event: Any) -> tuple[str | None, str, str | None]:
+    frame = event if isinstance(event, bytes | str) else json.dumps(event)
+    with pytest.raises(APIError) as caught:
+        parse_client_event(frame)
+    assert caught.value.type == "invalid_request_error"
+    assert caught.value.close_code is None
+    return caught.value.code, caught.value.message, caught.value.param
+
+
+def create(**item: Any) -> dict[str, Any]:
+    return {"type": "conversation.item.create", "item": item}
+
+
+def user(*content: Any) -> dict[str, Any]:
+    return create(type="message", role="user", content=list(content))
+
+
+def respond(**response: Any) -> dict[str, Any]:
+    return {"type": "response.create", "response": response}
+
+
+INVALID_JSON = ("invalid_json", "Invalid event: failed to parse JSON value. ", None)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [b"", b"{", b"nope", b"\xff\xfe", b'{"type":"session.update","session":{"x":NaN}}', "\ud800", b"[" * 100_000],
+    ids=str,
+)
+def test_what_is_not_json_is_refused(frame: bytes | str) -> None:
+    assert refused(frame) == INVALID_JSON
+
+
+def test_nan_inside_an_otherwise_good_event_is_refused_with_its_event_id() -> None:
+    frame = '{"type":"session.update","event_id":"e","session":{"type":"realtime","tools":[{"x":-Infinity}]}}'
+    with pytest.raises(APIError) as caught:
+        parse_client_event(frame)
+    assert (caught.value.code, caught.value.event_id) == ("invalid_json", "e")
+
+
+def test_the_letters_nan_are_welcome_in_text() -> None:
+    event = parse_client_event(json.dumps(user({"type": "input_text", "text": "NaN or Infinity"})))
+    assert event.type == "conversation.item.create"
+
+
+@pytest.mark.parametrize(("frame", "kind"), [("[]", "an array"), ("1", "an integer"), ("null", "null")])
+def test_an_event_must_be_an_object(frame: str, kind: str) -> None:
+    assert refused(frame) == ("invalid_event", f"Invalid event: expected a JSON object, but got {kind} instead.", None)
+
+
+def test_a_missing_type_is_an_invalid_event() -> None:
+    assert refused({}) == ("invalid_event", "The 'type' field is missing.", None)
+
+
+def test_a_type_that_is_no_string_is_an_invalid_type() -> None:
+    message = "Invalid type for 'type': expected a string, but got an integer instead."
+    assert refused({"type": 5}) == ("invalid_type", message, "type")
+
+
+@pytest.mark.parametrize("name", ["nope", "transcription_session.update", "session.close", "response.done"])
+def test_an_unknown_event_is_told_what_is_supported(name: str) -> None:
+    assert refused({"type": name}) == (
+        "invalid_value",
+        (
+            f"Invalid value: '{name}'. Supported values are: 'session.update', 'input_audio_buffer.append', "
+            "'input_audio_buffer.commit', 'input_audio_buffer.clear', 'conversation.item.create', "
+            "'conversation.item.truncate', 'conversation.item.delete', 'conversation.item.retrieve', "
+            "'response.create', and 'response.cancel'."
+        ),
+        "type",
+    )
+
+
+def test_the_webrtc_event_parses_and_has_a_refusal_ready() -> None:
+    event = parse_client_event('{"type":"output_audio_buffer.clear"}')
+    assert event.type == "output_audio_buffer.clear"
+    error = unsupported_event(event.type, "e")
+    assert error.message.startswith("Invalid value: 'output_audio_buffer.clear'. Supported values are: ")
+    assert (error.param, error.event_id) == ("type", "e")
+
+
+def test_a_long_unknown_type_is_not_repeated_whole() -> None:
+    assert len(refused({"type": "x" * 100_000})[1]) < 1000
+
+
+REFUSALS: list[tuple[Any, str, str, str]] = [
+    (
+        user({"type": "input_text"}),
+        "missing_required_parameter",
+        "Missing required parameter: 'item.content[0].text'.",
+        "item.content[0].text",
+    ),
+    (
+        user({"type": "input_text", "text": "a"}, {"type": "input_audio", "transcript": "a"}),
+        "missing_required_parameter",
+        "Missing required parameter: 'item.content[1].audio'.",
+        "item.content[1].audio",
+    ),
+    (
+        user({"text": "a"}),
+        "missing_required_parameter",
+        "Missing required parameter: 'item.content[0].type'.",
+        "item.content[0].type",
+    ),
+    (
+        user({"type": "text", "text": "a"}),
+        "invalid_value",
+        "Invalid value: 'text'. Supported values are: 'input_text', 'input_audio', and 'input_image'.",
+        "item.content[0].type",
+    ),
+    (
+        user({"type": "input_image", "image_url": "https://example.test/a.png"}),
+        "invalid_value",
+        (
+            "Invalid 'item.content[0].image_url'. Expected a base64-encoded data URL of a PNG or JPEG image "
+            "(e.g. 'data:image/png;base64,aW1nIGJ5dGVzIGhlcmU=')."
+        ),
+        "item.content[0].image_url",
+    ),
+    (
+        user("a"),
+        "invalid_type",
+        "Invalid type for 'item.content[0]': expected an object, but got a string instead.",
+        "item.content[0]",
+    ),
+    (
+        create(type="message", role="assistant", content=[{"type": "output_audio", "transcript": "a"}]),
+        "invalid_value",
+        "Invalid value: 'output_audio'. Supported values are: 'output_text'.",
+        "item.content[0].type",
+    ),
+    (
+        create(type="message", role="tool", content=[]),
+        "invalid_value",
+        "Invalid value: 'tool'. Supported values are: 'system', 'user', and 'assistant'.",
+        "item.role",
+    ),
+    (
+        create(type="reasoning"),
+        "invalid_value",
+        (
+            "Invalid value: 'reasoning'. Supported values are: 'message', 'function_call', 'function_call_output', "
+            "'mcp_list_tools', 'mcp_call', 'mcp_approval_request', and 'mcp_approval_response'."
+        ),
+        "item.type",
+    ),
+    (
+        create(type="message", role="user", content=[], id="a b"),
+        "invalid_value",
+        (
+            "Invalid 'item.id': string does not match pattern. "
+            "Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'."
+        ),
+        "item.id",
+    ),
+    (
+        create(type="message", role="user", content=[], id="a" * 36),
+        "string_above_max_length",
+        (
+            "Invalid 'item.id': string too long. Expected a string with maximum length 32, "
+            "but got a string with length 36 instead."
+        ),
+        "item.id",
+    ),
+    (
+        create(type="function_call_output", call_id="a:1", output=""),
+        "invalid_value",
+        (
+            "Invalid 'item.call_id': string does not match pattern. "
+            "Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'."
+        ),
+        "item.call_id",
+    ),
+    (
+        {"type": "conversation.item.create"},
+        "missing_required_parameter",
+        "Missing required parameter: 'item'.",
+        "item",
+    ),
+    (
+        {"type": "conversation.item.truncate", "item_id": "a", "content_index": 0, "audio_end_ms": 1.5},
+        "invalid_type",
+        "Invalid type for 'audio_end_ms': expected an integer, but got a decimal number instead.",
+        "audio_end_ms",
+    ),
+    (
+        {"type": "conversation.item.truncate", "item_id": "a", "content_index": 0, "audio_end_ms": -1},
+        "integer_below_min_value",
+        "Invalid 'audio_end_ms': integer below minimum value. Expected a value >= 0, but got -1 instead.",
+        "audio_end_ms",
+    ),
+    (
+        {"type": "input_audio_buffer.append"},
+        "missing_required_parameter",
+        "Missing required parameter: 'audio'.",
+        "audio",
+    ),
+    ({"type": "input_audio_buffer.clear", "foo": 1}, "unknown_parameter", "Unknown parameter: 'foo'.", "foo"),
+    ({"type": "input_audio_buffer.clear", "$foo": 1}, "unknown_parameter", "Unknown parameter: '$foo'.", "$foo"),
+    (
+        {"type": "input_audio_buffer.clear", "event_id": "x" * 513},
+        "string_above_max_length",
+        (
+            "Invalid 'event_id': string too long. Expected a string with maximum length 512, "
+            "but got a string with length 513 instead."
+        ),
+        "event_id",
+    ),
+    (
+        {"type": "session.update", "session": []},
+        "invalid_type",
+        "Invalid type for 'session': expected an object, but got an array instead.",
+        "session",
+    ),
+    (
+        respond(modalities=["text"]),
+        "unknown_parameter",
+        "Unknown parameter: 'response.modalities'.",
+        "response.modalities",
+    ),
+    (
+        respond(output_modalities=["audio", "text"]),
+        "invalid_value",
+        "Invalid modalities: ['audio', 'text']. Supported combinations are: ['text'] and ['audio'].",
+        "response.output_modalities",
+    ),
+    (
+        respond(max_output_tokens=0),
+        "integer_below_min_value",
+        "Invalid 'response.max_output_tokens': integer below minimum value. Expected a value >= 1, but got 0 instead.",
+        "response.max_output_tokens",
+    ),
+    (
+        respond(max_output_tokens=4097),
+        "integer_above_max_value",
+        (
+            "Invalid 'response.max_output_tokens': integer above maximum value. "
+            "Expected a value <= 4096, but got 4097 instead."
+        ),
+        "response.max_output_tokens",
+    ),
+    (
+        respond(tool_choice="any"),
+        "invalid_value",
+        "Invalid value: 'any'. Supported values are: 'auto', 'none', and 'required'.",
+        "response.tool_choice",
+    ),
+    (
+        respond(tools=[{"type": "retrieval"}]),
+        "invalid_value",
+        "Invalid value: 'retrieval'. Supported values are: 'function' and 'mcp'.",
+        "response.tools[0].type",
+    ),
+    (
+        respond(audio={"output": {"speed": 1}}),
+        "unknown_parameter",
+        "Unknown parameter: 'response.audio.output.speed'.",
+        "response.audio.output.speed",
+    ),
+    (
+        respond(metadata={str(n): "" for n in range(17)}),
+        "object_above_max_properties",
+        (
+            "Invalid 'response.metadata': too many properties. Expected an object with at most 16 properties, "
+            "but got an object with 17 properties instead."
+        ),
+        "response.metadata",
+    ),
+    (
+        respond(metadata={"a": "x" * 513}),
+        "string_above_max_length",
+        (
+            "Invalid 'response.metadata.a': string too long. Expected a string with maximum length 512, "
+            "but got a string with length 513 instead."
+        ),
+        "response.metadata.a",
+    ),
+    (
+        respond(metadata={"k" * 65: "x"}),
+        "string_above_max_length",
+        (
+            "Invalid 'response.metadata': string too long. Expected a string with maximum length 64, "
+            "but got a string with length 65 instead."
+        ),
+        "response.metadata",
+    ),
+    (
+        respond(metadata={"a": 1}),
+        "invalid_type",
+        "Invalid type for 'response.metadata.a': expected a string, but got an integer instead.",
+        "response.metadata.a",
+    ),
+    (
+        respond(input=[{"type": "item_reference"}]),
+        "missing_required_parameter",
+        "Missing required parameter: 'response.input[0].id'.",
+        "response.input[0].id",
+    ),
+    (
+        respond(input=[{"type": "message", "role": "user", "content": [{"type": "input_audio"}]}]),
+        "missing_required_parameter",
+        "Missing required parameter: 'response.input[0].content[0].audio'.",
+        "response.input[0].content[0].audio",
+    ),
+    (
+        respond(parallel_tool_calls="yes"),
+        "invalid_type",
+        "Invalid type for 'response.parallel_tool_calls': expected a boolean, but got a string instead.",
+        "response.parallel_tool_calls",
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "code", "message", "param"), REFUSALS, ids=[f"{c}-{p}" for _, c, _, p in REFUSALS])
+def test_a_refusal_has_the_words_of_the_api(event: Any, code: str, message: str, param: str) -> None:
+    assert refused(event) == (code, message, param)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "nope", "event_id": "e1"},
+        {"type": "response.create", "event_id": "e1", "response": {"modalities": ["text"]}},
+        {"event_id": "e1"},
+        {"type": "conversation.item.retrieve", "event_id": "e1"},
+    ],
+)
+def test_a_refusal_names_the_event_of_the_client(event: dict[str, Any]) -> None:
+    with pytest.raises(APIError) as caught:
+        parse_client_event(json.dumps(event))
+    assert caught.value.event_id == "e1"
+    assert caught.value.body().event_id == "e1"
+
+
+@pytest.mark.parametrize("event_id", [None, 5, "x" * 513, ["e"]])
+def test_an_event_id_that_cannot_be_read_is_null(event_id: Any) -> None:
+    with pytest.raises(APIError) as caught:
+        parse_client_event(json.dumps({"type": "nope", "event_id": event_id}))
+    assert caught.value.event_id is None
+
+
+def test_a_million_mistakes_are_counted_not_listed() -> None:
+    event = {"type": "input_audio_buffer.clear"} | {f"k{n}": 1 for n in range(2000)}
+    assert refused(event) == ("invalid_value", "Invalid event: 2000 parameters are invalid.", None)
+
+
+def test_a_list_is_read_up_to_its_first_mistake() -> None:
+    assert refused(respond(input=[{}] * 5000))[2] == "response.input[0].type"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "response.create", "event_id": None, "response": None},
+        {"type": "response.create", "response": {"instructions": None, "metadata": None, "tools": None}},
+        {"type": "response.cancel", "response_id": None},
+        {**user({"type": "input_text", "text": "a", "audio": None, "transcript": None}), "previous_item_id": None},
+        create(type="function_call_output", call_id="c", output="", id=None, status=None, object=None),
+    ],
+)
+def test_null_is_the_same_as_no_key(event: dict[str, Any]) -> None:
+    def pruned(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: pruned(entry) for key, entry in value.items() if entry is not None}
+        return [pruned(entry) for entry in value] if isinstance(value, list) else value
+
+    assert parse_client_event(json.dumps(event)) == parse_client_event(json.dumps(pruned(event)))
+
+
+def test_the_patch_of_a_session_update_is_kept_as_it_came() -> None:
+    patch = {"type": "realtime", "tracing": None, "unknown": {"a": [1.5, True]}}
+    event = parse_client_event(json.dumps({"type": "session.update", "session": patch}))
+    assert isinstance(event, SessionUpdate)
+    assert event.session == patch
+
+
+def test_audio_stays_text() -> None:
+    event = parse_client_event(b'{"type":"input_audio_buffer.append","audio":"not base64!"}')
+    assert isinstance(event, InputAudioBufferAppend)
+    assert event.audio == "not base64!"
+    assert "not base64!" not in repr(event)
+
+
+def test_an_empty_input_is_not_the_same_as_none() -> None:
+    empty = parse_client_event(json.dumps(respond(input=[])))
+    none = parse_client_event(json.dumps(respond()))
+    assert isinstance(empty, ResponseCreate) and isinstance(none, ResponseCreate)
+    assert empty.response is not None and empty.response.input == []
+    assert none.response is not None and none.response.input is None
+
+
+def test_the_nested_form_of_a_tool_choice_is_understood() -> None:
+    nested = parse_client_event(json.dumps(respond(tool_choice={"type": "function", "function": {"name": "f"}})))
+    flat = parse_client_event(json.dumps(respond(tool_choice={"type": "function", "name": "f"})))
+    assert nested == flat
