@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -11,10 +13,8 @@ from rtengine.audio.endpointer import Endpointer, Timing
 
 pytestmark = pytest.mark.unit
 
-TIMING = Timing(hop_ms=10, frame_ms=20, attack_frames=2, sure_frames=3, release_ms=200, hangover_ms=60)
+TIMING = Timing(hop_ms=10, frame_ms=20, attack_frames=2, sure_frames=3, release_ms=200, hangover_ms=60, tail_ms=240)
 VOICE, SILENCE = 1e6, 10.0
-Plan = list[tuple[int, int, float, float]]
-"""(from_ms, to_ms, power, probability); silence elsewhere."""
 
 
 class Stream:
@@ -170,8 +170,6 @@ def test_an_utterance_never_begins_before_the_last_one_ended(disturb: Callable[[
 
 
 def test_speech_and_ended_alternate_whatever_comes() -> None:
-    import random
-
     for seed in range(20):
         rng = random.Random(seed)
         stream = Stream(silence_ms=rng.choice([100, 300, 700]))
@@ -182,5 +180,5 @@ def test_speech_and_ended_alternate_whatever_comes() -> None:
         kinds = [kind for kind, _ in stream.told]
         assert kinds[0] == "speech"
         assert kinds[-1] == "ended"
-        assert all(second in after[first] for first, second in zip(kinds, kinds[1:], strict=False))
+        assert all(second in after[first] for first, second in pairwise(kinds))
         assert all(edge.at_ms <= now for edge, now in stream.edges)

@@ -2,13 +2,16 @@
 
 import json
 import threading
+import wave
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jiwer
 import jsonschema
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from rtengine.models import hibari, llama, whisper
 from rtengine.models.hibari import HibariVoice
@@ -28,6 +31,7 @@ from rtengine.models.whisper import WhisperTranscriber
 
 pytestmark = [pytest.mark.models, pytest.mark.filterwarnings("default::DeprecationWarning")]
 
+RECORDINGS = Path(__file__).parents[1] / "audio/recordings"
 SENTENCES = [
     "The quick brown fox jumped over the lazy dog by the river.",
     "I would like to book a table for two people tomorrow evening.",
@@ -74,6 +78,14 @@ def word_errors(said: str | list[str], heard: str | list[str]) -> float:
 def test_what_the_voice_says_the_transcriber_hears(voice: HibariVoice, listener: WhisperTranscriber) -> None:
     heard = [hear(listener, speak(voice, sentence)).transcript for sentence in SENTENCES]
     assert word_errors(SENTENCES, heard) < 0.05
+
+
+@pytest.mark.parametrize("name", ["capital_of_france_24k", "cold_hearted_16k", "go_somewhere_24k", "please_stop_24k"])
+def test_recordings_are_understood(listener: WhisperTranscriber, name: str) -> None:
+    with wave.open(str(RECORDINGS / f"{name}.wav")) as file:
+        sound, rate = file.readframes(file.getnframes()), file.getframerate()
+    labels = YAML(typ="safe").load(RECORDINGS / "labels.yaml")
+    assert word_errors(labels[f"{name}.wav"]["words"], hear(listener, sound, rate).transcript) == 0
 
 
 def test_a_minute_of_speech_loses_no_words_between_windows(voice: HibariVoice, listener: WhisperTranscriber) -> None:

@@ -103,7 +103,7 @@ def test_no_parameters_are_an_empty_object() -> None:
 
 
 @st.composite
-def schemas(draw: st.DrawFn, depth: int = 3) -> Schema:
+def schemas(draw: st.DrawFn, depth: int = 3) -> Schema:  # noqa: PLR0911
     kinds = ["string", "integer", "number", "boolean", "enum", "const", "formatted", "nullable", "reference"]
     kind = draw(st.sampled_from([*kinds, "object", "array", "pair"] if depth else kinds))
     match kind:
@@ -151,7 +151,7 @@ TREE = parameters("name", "left", name={"type": "string"}, left={"anyOf": [{"$re
 UTTERANCES = ["", "set the deep blue one to seven", "Anna wants 3 or twenty five at 7.5, mail a@b.com", "ja"]
 
 
-def values(schema: Schema) -> st.SearchStrategy[Any]:
+def values(schema: Schema) -> st.SearchStrategy[Any]:  # noqa: PLR0911
     """Values of a narrowed schema. It knows only what ``ground`` writes, and fails on anything else."""
     if "enum" in schema:
         return st.sampled_from(schema["enum"])

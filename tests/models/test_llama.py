@@ -213,7 +213,7 @@ def test_a_call_is_streamed_with_its_arguments(chat: Chat) -> None:
 def test_a_function_without_parameters_needs_no_model(chat: Chat) -> None:
     server = FakeServer(RuntimeError("must not be asked"))
     hang_up = {"type": "function", "function": {"name": "hang_up"}}
-    call, arguments, done = chat(server).generate(ask(tools=(hang_up,), tool_choice="required"), Cancel())
+    _, arguments, done = chat(server).generate(ask(tools=(hang_up,), tool_choice="required"), Cancel())
     assert arguments.delta == "{}" and done.finish_reason == "tool_calls"
 
 

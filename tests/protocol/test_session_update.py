@@ -239,7 +239,7 @@ REFUSALS: list[tuple[dict[str, Any], str, str, str]] = [
         "decimal_above_max_value",
         (
             "Invalid 'session.audio.input.turn_detection.threshold': decimal above maximum value. "
-            "Expected a value <= 1.0, but got 1.5 instead."
+            "Expected a value <= 1, but got 1.5 instead."
         ),
         "session.audio.input.turn_detection.threshold",
     ),
@@ -332,7 +332,7 @@ REFUSALS: list[tuple[dict[str, Any], str, str, str]] = [
         "decimal_above_max_value",
         (
             "Invalid 'session.truncation.retention_ratio': decimal above maximum value. "
-            "Expected a value <= 1.0, but got 2 instead."
+            "Expected a value <= 1, but got 2 instead."
         ),
         "session.truncation.retention_ratio",
     ),

@@ -6,15 +6,12 @@ from pathlib import Path
 
 import pytest
 from tests.scenario import run
+from tests.session.machines import MACHINES
 
-from rtengine.chart.load import load_machines
-from rtengine.profile.shipped import shipped
-from rtengine.session.vocabulary import VOCABULARY
 
 pytestmark = pytest.mark.scenario
 
 FILES = sorted(Path(__file__).parent.glob("*.yaml"))
-MACHINES = load_machines({path.stem: path for path in shipped("machines").glob("*.yaml")}, VOCABULARY)
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])

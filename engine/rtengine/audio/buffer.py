@@ -42,7 +42,8 @@ class AudioClip:
 class InputAudioBuffer:
     """Samples in the order they came. The audio clock counts every sample ever appended, and never goes back.
 
-    Chunks stay as they came and are joined only when a clip is cut. G.711 is kept decoded, at its 8 kHz.
+    Chunks stay as they came and are joined only when a clip is cut. G.711 is kept decoded, at its 8 kHz. A buffer that
+    takes over from one of another format begins at ``start_ms`` of the audio clock.
     """
 
     def __init__(self, format: AudioFormat, limit_seconds: float = 600, start_ms: float = 0.0) -> None:

@@ -28,6 +28,8 @@ class Timing:
     """How long the classifier may say speech after the voice has ended. If it insists for longer, it is right."""
     hangover_ms: float
     """How long it says speech after the end of a voice that power does not show."""
+    tail_ms: float
+    """For how long a final fricative or a fading voice may still sound after the classifier has dropped it."""
 
 
 _HYSTERESIS = 0.15
@@ -41,8 +43,6 @@ _EVIDENCE_MS = 100
 _LOUD_HOPS = 2
 _BACKGROUND_MS = 160
 """A faint sound before the voice, if it lasts longer than any consonant, is the room and not the voice."""
-_TAIL_MS = 240
-"""A final fricative or a fading voice is heard for so long after the classifier has dropped it."""
 _RETURN_MS = 24
 _PAUSE_MS = 64
 _SURE_PAUSE_MS = 96
@@ -87,7 +87,7 @@ class Endpointer:
     @property
     def _voiced(self) -> bool:
         """Whether a loud hop is the voice: the classifier says speech, or said so a moment ago."""
-        return self._speech or self.now - self._heard <= _TAIL_MS
+        return self._speech or self.now - self._heard <= self.timing.tail_ms
 
     def configure(self, threshold: float, silence_ms: float) -> None:
         self.threshold = max(threshold, _LOWEST_RELEASE)

@@ -17,9 +17,7 @@ Quality = Literal["QQ", "LQ", "MQ", "HQ", "VHQ"]
 SampleType = TypeVar("SampleType", np.int16, np.float32)
 
 
-def resample(
-    samples: NDArray[SampleType], rate_in: int, rate_out: int, quality: Quality = "HQ"
-) -> NDArray[SampleType]:
+def resample(samples: NDArray[SampleType], rate_in: int, rate_out: int, quality: Quality = "HQ") -> NDArray[SampleType]:
     """A whole mono signal at another rate, in its own sample type."""
     if rate_in == rate_out or not samples.size:
         return samples

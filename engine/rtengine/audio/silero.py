@@ -57,7 +57,7 @@ class SileroClassifier:
     rate = RATE
     hop = 128
     frame = FRAME
-    timing = Timing(hop_ms=8, frame_ms=32, attack_frames=1, sure_frames=3, release_ms=280, hangover_ms=60)
+    timing = Timing(hop_ms=8, frame_ms=32, attack_frames=1, sure_frames=3, release_ms=280, hangover_ms=60, tail_ms=240)
 
     def __init__(self) -> None:
         self._network = network()

@@ -28,7 +28,9 @@ class WebrtcClassifier:
     rate = RATE
     hop = 80
     frame = 160
-    timing = Timing(hop_ms=10, frame_ms=20, attack_frames=2, sure_frames=0, release_ms=260, hangover_ms=100)
+    timing = Timing(
+        hop_ms=10, frame_ms=20, attack_frames=2, sure_frames=0, release_ms=260, hangover_ms=100, tail_ms=100
+    )
 
     def __init__(self) -> None:
         self._vad = webrtcvad.Vad(2)

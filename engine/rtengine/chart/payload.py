@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rtengine.chart.attributes import own_fields
 from rtengine.chart.document import Emit, Variable
-from rtengine.chart.types import fits, own_fields, resolve
+from rtengine.chart.types import fits, resolve
 from rtengine.chart.vocabulary import Vocabulary
 
 

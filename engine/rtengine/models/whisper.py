@@ -36,6 +36,7 @@ _LANGUAGE_CERTAIN = 0.6
 _SILENCE = (0.6, -1.0)
 """No-speech probability above the first *and* mean log probability below the second: nobody spoke."""
 _DOUBTFUL_LOGPROB = -0.9
+_FEW_TOKENS = 6
 _REPETITIVE = 1.8
 
 
@@ -69,6 +70,8 @@ class _Decoded:
     language: str
     score: float
     """Mean log probability of the tokens."""
+    length: int
+    """Number of tokens."""
     capped: bool
     silent: bool
     seconds: float
@@ -78,7 +81,9 @@ class _Decoded:
     def doubtful(self) -> bool:
         data = self.text.encode()
         repetitive = bool(data) and len(data) / len(zlib.compress(data)) > _REPETITIVE
-        return self.capped or self.score < _DOUBTFUL_LOGPROB or repetitive
+        # A missing full stop alone is enough to pull down the mean of "Please stop": few tokens count as a few more.
+        score = self.score * self.length / max(self.length, _FEW_TOKENS)
+        return self.capped or score < _DOUBTFUL_LOGPROB or repetitive
 
 
 class WhisperTranscriber:
@@ -197,7 +202,7 @@ class WhisperTranscriber:
         text = tokenizer.decode([ids[place] for place in places]).strip()
         tokens = _logprobs(tokenizer, [(ids[p], result.logits[0][p]) for p in places]) if request.logprobs else ()
         silent = result.no_speech_prob > _SILENCE[0] and result.scores[0] < _SILENCE[1]
-        return _Decoded(text, tokens, language, result.scores[0], capped, silent, seconds)
+        return _Decoded(text, tokens, language, result.scores[0], len(ids) + 1, capped, silent, seconds)
 
     def _make_tokenizer(self, language: str) -> Any:
         from faster_whisper.tokenizer import Tokenizer

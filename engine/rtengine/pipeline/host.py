@@ -8,7 +8,7 @@ from typing import Protocol
 from rtengine.models.jobs import Job, Result
 
 Deliver = Callable[[str, Result], None]
-"""Called on the event loop with (job id, result), in the order the stage produced them; the last is one of ``FINAL``."""
+"""Called on the event loop with (job id, result), in the order they were produced; the last is one of ``FINAL``."""
 
 
 class PipelineHost(Protocol):

@@ -70,7 +70,7 @@ def _translated(details: ErrorDetails, path: Path) -> APIError:
     if kind in _BOUNDS:
         bound, key = _BOUNDS[kind]
         number = "integer" if isinstance(context[key], int) and isinstance(value, int) else "decimal"
-        return api_error(f"{number}_{bound}", param=param, limit=context[key], value=value)
+        return api_error(f"{number}_{bound}", param=param, limit=f"{context[key]:.15g}", value=value)
     if kind == "literal_error":
         return _not_listed(param, _QUOTED.findall(context["expected"]), value)
     if kind == "unsupported_tag":

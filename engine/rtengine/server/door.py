@@ -57,9 +57,10 @@ class Door(ServerConnection):
             super().process_event(event)
 
     def data_received(self, data: bytes) -> None:
-        self.inlet.read()
-        super().data_received(data)
         # A flood of pings fills the write buffer with pongs, past everything that watches what a session sends.
         if self.transport.get_write_buffer_size() > self._limit and self.state is OPEN:
-            self.logger.info("client does not read its pongs: dropped")
+            self.logger.warning("client does not read its pongs: dropped")
             self.transport.abort()
+            return
+        self.inlet.read()
+        super().data_received(data)

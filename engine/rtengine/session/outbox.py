@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rtengine.models.jobs import FINAL, Job, JobFailed, Request, Result
 from rtengine.session.early import EarlyTranscript
-from rtengine.session.effects import Cancel, ClearTimer, Effect, SetTimer, Start
+from rtengine.session.effects import Cancel, ClearTimer, Close, Effect, SetTimer, Start
 
 if TYPE_CHECKING:
     from rtengine.chart.instance import Instance
@@ -22,12 +22,19 @@ class Outbox:
     now: float = 0.0
     """The time of the event being handled."""
     effects: list[Effect] = field(default_factory=list)
+    closing: Close | None = None
+    """How the connection is to be closed after this step."""
     _jobs: dict[str, tuple[Instance | EarlyTranscript | None, str]] = field(default_factory=dict)
     _timers: dict[str, tuple[Instance, str]] = field(default_factory=dict)
     _timer_ids: dict[Hashable, str] = field(default_factory=dict)
     _timer_count: int = 0
 
     def take(self) -> list[Effect]:
+        """The effects of the step. When the session has ended, everything under way ends with it, then the connection."""
+        if self.closing is not None:
+            self._end()
+            self.effects.append(self.closing)
+            self.closing = None
         effects, self.effects = self.effects, []
         return effects
 
@@ -61,6 +68,12 @@ class Outbox:
         """Cancel every job of an instance that has ended."""
         for job_id in [job_id for job_id, (owner, _) in self._jobs.items() if owner is instance]:
             self.cancel(job_id)
+
+    def _end(self) -> None:
+        for job_id in list(self._jobs):
+            self.cancel(job_id)
+        for instance, timer in list(self._timers.values()):
+            self.clear_timer(instance, timer)
 
     # --- timers
 

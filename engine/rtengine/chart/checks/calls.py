@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rtengine.chart.types import describe, fits, parameters
+from rtengine.chart.attributes import parameters
+from rtengine.chart.types import describe, fits
 
 
 def check_arguments(

@@ -7,11 +7,12 @@ import types
 from dataclasses import dataclass
 from typing import Any
 
+from rtengine.chart.attributes import fields, returned
 from rtengine.chart.checks.calls import check_arguments
 from rtengine.chart.checks.machine import Payloads, Subject
 from rtengine.chart.checks.operands import Operand, arithmetic, comparison
 from rtengine.chart.expression import CONSTANTS, ExpressionError, parse
-from rtengine.chart.types import describe, either, fields, iterable_item, members, returned
+from rtengine.chart.types import describe, either, iterable_item, members
 from rtengine.source.finding import Path
 from rtengine.source.suggestion import suggest
 

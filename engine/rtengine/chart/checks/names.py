@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from rtengine.chart.attributes import fields
 from rtengine.chart.checks.machine import Payload, Subject
 from rtengine.chart.checks.values import literal
 from rtengine.chart.document import EventDeclaration
 from rtengine.chart.states import document_path, upwards
 from rtengine.chart.template import is_expression
-from rtengine.chart.types import fields, nullable
+from rtengine.chart.types import nullable
 from rtengine.source.finding import Path
 from rtengine.source.suggestion import suggest
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from rtengine.chart.attributes import Field
 from rtengine.chart.checks.machine import Payloads, PlacedStep, Subject, needed
 from rtengine.chart.checks.steps import event_fields
 from rtengine.chart.checks.values import payload, value
 from rtengine.chart.document import Send, Spawn, State
 from rtengine.chart.states import document_path
-from rtengine.chart.types import Field, describe, nullable
+from rtengine.chart.types import describe, nullable
 from rtengine.source.finding import Path
 from rtengine.source.suggestion import suggest
 

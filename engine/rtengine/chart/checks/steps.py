@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rtengine.chart.attributes import Field, fields, own_fields, parameters, returned, settable
 from rtengine.chart.checks.expressions import infer
 from rtengine.chart.checks.flow import Flow
 from rtengine.chart.checks.machine import START, UNKNOWN, Payload, Payloads, PlacedStep, Subject
@@ -13,18 +14,7 @@ from rtengine.chart.document import After, Call, Emit, Error, Raise, Set, Step
 from rtengine.chart.payload import filled
 from rtengine.chart.states import document_path
 from rtengine.chart.template import is_expression
-from rtengine.chart.types import (
-    Field,
-    describe,
-    fields,
-    fits,
-    members,
-    nullable,
-    own_fields,
-    parameters,
-    returned,
-    settable,
-)
+from rtengine.chart.types import describe, fits, members, nullable
 from rtengine.source.finding import Path
 from rtengine.source.suggestion import suggest
 

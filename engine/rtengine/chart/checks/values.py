@@ -8,10 +8,11 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
+from rtengine.chart.attributes import Field, fields, own_fields
 from rtengine.chart.checks.expressions import infer
 from rtengine.chart.checks.machine import Payloads, Subject
 from rtengine.chart.template import is_expression
-from rtengine.chart.types import Field, describe, fields, fits, members, nullable, own_fields
+from rtengine.chart.types import describe, fits, members, nullable
 from rtengine.source.finding import Finding, Path
 from rtengine.source.suggestion import nearest, suggest
 

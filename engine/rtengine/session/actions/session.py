@@ -29,4 +29,5 @@ class SessionActions:
         self._data.warmed = prompt
 
     def close(self, instance: Instance, code: int, reason: str) -> None:
-        self._outbox.effects.append(Close(code, reason))
+        """Close the connection after this step; all work ends with it."""
+        self._outbox.closing = Close(code, reason)

@@ -1,0 +1,201 @@
+"""Any sequence of events, legal or not, keeps the promises of the API."""
+
+from __future__ import annotations
+
+import base64
+import os
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+from tests.scenario import World, prefill
+from tests.session.machines import MACHINES
+
+from rtengine.models import jobs
+from rtengine.profile.settings import Limits
+from rtengine.session.effects import Disconnected, Draining, JobResult
+
+pytestmark = pytest.mark.property
+
+STEPS = int(os.environ.get("RTENGINE_RANDOM_STEPS", "12000"))
+"""How many steps all seeds make together; `make soak` makes a million."""
+PER_SESSION = 300
+SEEDS = 8
+
+TEXTS = ("Yes. ", "Well, ", "that is so", "! And then we went on to something much longer, ", "\n", "…", "42", "好。")
+
+
+class Wanderer:
+    """Does something at random, and remembers what a client would."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        modality = self.random.choice((["audio"], ["text"]))
+        detection: Any = self.random.choice(
+            (None, {"type": "server_vad", "idle_timeout_ms": 5000}, {"type": "server_vad", "interrupt_response": False})
+        )
+        transcription = self.random.choice((None, {"model": "whisper-1"}))
+        self.world = World(
+            MACHINES,
+            {
+                "output_modalities": modality,
+                "audio": {"input": {"turn_detection": detection, "transcription": transcription}},
+            },
+            limits=Limits(session_seconds=100_000),
+        )
+        self.voiced = False
+        self.calls = 0
+
+    def item_id(self) -> str:
+        known = [event["item"]["id"] for event in self.world.everything if event["type"] == "conversation.item.added"]
+        return self.random.choice([*known[-5:], "item_unknown"])
+
+    def step(self) -> None:
+        self.random.choices(
+            (self.client, self.audio, self.job, self.time, self.rarely), weights=(30, 25, 45, 10, 1)
+        )[0]()
+
+    def client(self) -> None:
+        item: dict[str, Any] = self.random.choice(
+            (
+                {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]},
+                {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Ho"}]},
+                {"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": AUDIO}]},
+                {"type": "function_call_output", "call_id": f"call_{self.random.randint(0, 3)}", "output": "1"},
+                {"type": "message", "role": "user"},
+            )
+        )
+        event: dict[str, Any] = self.random.choice(
+            (
+                {"type": "response.create"},
+                {"type": "response.create", "response": {"conversation": "none", "metadata": {"a": "b"}}},
+                {"type": "response.create", "response": {"input": [], "output_modalities": ["text"]}},
+                {"type": "response.create", "response": {"input": [{"type": "item_reference", "id": self.item_id()}]}},
+                {"type": "response.cancel"},
+                {"type": "input_audio_buffer.commit"},
+                {"type": "input_audio_buffer.clear"},
+                {"type": "conversation.item.create", "item": item},
+                {"type": "conversation.item.create", "previous_item_id": self.item_id(), "item": item},
+                {"type": "conversation.item.delete", "item_id": self.item_id()},
+                {"type": "conversation.item.retrieve", "item_id": self.item_id()},
+                {
+                    "type": "conversation.item.truncate",
+                    "item_id": self.item_id(),
+                    "content_index": 0,
+                    "audio_end_ms": self.random.choice((0, 100, 3000)),
+                },
+                {"type": "session.update", "session": {"type": "realtime", "instructions": "x"}},
+                {"type": "session.update", "session": {"type": "realtime", "audio": {"input": {"turn_detection": None}}}},
+                {
+                    "type": "session.update",
+                    "session": {"type": "realtime", "audio": {"input": {"turn_detection": {"type": "server_vad"}}}},
+                },
+                {"type": "session.update", "session": {"type": "realtime", "audio": {"output": {"voice": "ash"}}}},
+                {"type": "session.update", "session": {"type": "realtime", "output_modalities": ["audio", "text"]}},
+                {"type": "output_audio_buffer.clear"},
+                {"type": "nonsense"},
+            )
+        )
+        self.world.client({**event, "event_id": f"e{self.random.randint(0, 10**6)}"})
+
+    def audio(self) -> None:
+        now = int(self.world.session.data.input.buffer.total_ms)
+        edges: list[dict[str, int]] = []
+        if self.random.random() < 0.6 and self.world.session.data.session.audio.input.turn_detection is not None:
+            kinds = ("silence", "resumed", "ended") if self.voiced else ("speech",)
+            kind = self.random.choice(kinds)
+            edges = [{kind: now}]
+            self.voiced = kind != "ended"
+        self.world.audio(self.random.choice((20, 100, 400)), edges)
+
+    def job(self) -> None:
+        waiting = [job for job in self.world.jobs.values() if not prefill(job)]
+        if waiting:
+            job = self.random.choice(waiting)
+            self.world.deliver(job, self.result(job))
+
+    def result(self, job: jobs.Job) -> jobs.Result:
+        chance = self.random.random()
+        if chance < 0.03:
+            return jobs.JobFailed("It broke.", "broken")
+        if isinstance(job.request, jobs.TranscribeRequest):
+            return jobs.TranscribeDelta("He") if chance < 0.2 else jobs.TranscribeDone("Hello", 1.0, "en")
+        if isinstance(job.request, jobs.SpeakRequest):
+            if chance < 0.4:
+                return jobs.SpeakDone()
+            return jobs.SpeakAudio(bytes(4800), 100.0, job.request.text if chance < 0.7 else "")
+        if chance < 0.6:
+            return jobs.GenerateText(self.random.choice(TEXTS))
+        if chance < 0.75:
+            self.calls += 1
+            return jobs.GenerateCall(f"call_{self.calls}", "f")
+        if chance < 0.85:
+            return jobs.GenerateArguments(f"call_{self.calls}", "{}")
+        return jobs.GenerateDone(self.random.choice(("stop", "length", "content_filter", "tool_calls")), 9, 9)
+
+    def time(self) -> None:
+        self.world.advance(self.random.choice((0.01, 1.0, 7.0, 130.0)))
+
+    def rarely(self) -> None:
+        if self.random.random() < 0.1:
+            self.world.receive(self.random.choice((Draining(), Disconnected())))
+
+    def stale(self) -> None:
+        self.world.receive(JobResult("job_gone", jobs.GenerateText("late")))
+
+
+AUDIO = base64.b64encode(bytes(9600)).decode()
+
+
+def check_promises(events: list[dict[str, Any]]) -> None:
+    """What a strict client counts on, over everything one session has sent."""
+    open_responses: set[str] = set()
+    ended: set[str] = set()
+    open_items: dict[str, str] = {}
+    said: Counter[str] = Counter()
+    texts: dict[tuple[str, str], str] = {}
+    ids = [event["event_id"] for event in events]
+    assert len(ids) == len(set(ids))
+    for event in events:
+        name = event["type"]
+        response_id = event.get("response_id") or event.get("response", {}).get("id")
+        if name == "response.created":
+            assert response_id not in open_responses | ended
+            open_responses.add(response_id)
+        elif name == "response.done":
+            assert response_id in open_responses, "done without created, or twice"
+            open_responses.remove(response_id)
+            ended.add(response_id)
+            assert not [item for item, owner in open_items.items() if owner == response_id], "an item is left open"
+        elif response_id is not None:
+            assert response_id in open_responses, f"{name} outside of its response"
+        if name == "response.output_item.added":
+            open_items[event["item"]["id"]] = response_id
+        elif name == "response.output_item.done":
+            assert open_items.pop(event["item"]["id"]) == response_id
+            said[event["item"]["id"]] += 1
+        elif name.endswith(".delta") and "audio.delta" not in name and response_id:
+            key = (event["item_id"], name.removesuffix(".delta"))
+            texts[key] = texts.get(key, "") + event["delta"]
+        elif name.endswith((".output_text.done", "_transcript.done", "arguments.done")):
+            key = (event["item_id"], name.removesuffix(".done"))
+            whole = event.get("text", event.get("transcript", event.get("arguments")))
+            assert texts.get(key, "") == whole, "the deltas are not the text"
+    assert set(said.values()) <= {1}
+    assert not open_responses, "a response without its response.done"
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_random_sequences_keep_the_promises(seed: int) -> None:
+    for number in range(max(1, STEPS // SEEDS // PER_SESSION)):
+        wanderer = Wanderer(seed * 100_003 + number)
+        for _ in range(PER_SESSION):
+            wanderer.step()
+            if wanderer.world.session.closed:
+                break
+        wanderer.world.receive(Disconnected())
+        assert wanderer.world.session.closed
+        assert not [job for job in wanderer.world.jobs.values() if not prefill(job)], "a job is left behind"
+        assert not wanderer.world.timers, "a timer is left behind"
+        check_promises(wanderer.world.everything)
