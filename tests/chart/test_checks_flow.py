@@ -19,6 +19,8 @@ from rtengine.chart.document import MachineFile
 from rtengine.chart.load import check_machines
 from rtengine.source.file import SourceFile
 
+pytestmark = pytest.mark.property
+
 BROKEN = Path(__file__).parent.parent / "broken"
 EVENTS = ("line.dead", "line.tone")
 
@@ -67,7 +69,6 @@ def random_machine(chance: random.Random) -> str:
     return str(document).replace("'", '"').replace("True", "true").replace("False", "false")
 
 
-@pytest.mark.property
 @pytest.mark.parametrize("seed", range(40))
 def test_moves_are_those_of_the_compiled_plans(seed: int) -> None:
     subject = subject_of(random_machine(random.Random(seed)))
@@ -91,7 +92,6 @@ def test_moves_are_those_of_the_compiled_plans(seed: int) -> None:
     assert compared or not any(row.source for row in written)
 
 
-@pytest.mark.property
 @pytest.mark.parametrize("seed", range(40))
 def test_the_leaves_that_are_reached_are_those_of_the_plans(seed: int) -> None:
     subject = subject_of(random_machine(random.Random(seed)))

@@ -107,6 +107,12 @@ def test_a_doubtful_result_is_made_again_with_thirty_seconds(doubtful: Any, monk
     assert model.frames == [1000, 3000]
 
 
+def test_more_than_can_be_said_is_no_speech(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = FakeModel([said("A" * 40), said("A" * 100)])
+    [done] = transcriber(model, monkeypatch).transcribe(audio(3), Cancel())
+    assert done.transcript == "" and done.language is None
+
+
 def test_short_context_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     model = FakeModel([said("HI")])
     list(transcriber(model, monkeypatch, short_context=False).transcribe(audio(2), Cancel()))

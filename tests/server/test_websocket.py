@@ -10,6 +10,7 @@ from tests.server.fakes import FakeSession, event, response, running, say, until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from rtengine.protocol.errors import APIError
+from rtengine.server import outlet
 from rtengine.server.inlet import MESSAGES_PER_TURN
 from rtengine.server.sessions import ConnectRequest
 from rtengine.session.effects import Close, Disconnected, Send
@@ -119,6 +120,22 @@ async def test_a_refusal_by_the_factory_is_an_error_event_and_then_a_close(code:
         with pytest.raises(ConnectionClosed) as closed:
             await client.recv()
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (close, f"invalid_request_error.{code}")
+
+
+async def test_a_client_that_speaks_first_and_is_refused_ends_its_closing_handshake(monkeypatch: Any) -> None:
+    """What it sent is in the way of its answer to the close, and must be read past."""
+    monkeypatch.setattr(outlet, "CLOSE_SECONDS", 1000)
+
+    def refuse(request: ConnectRequest) -> Any:
+        raise APIError("No.", code="invalid_api_key", close_code=3000)
+
+    async with running(factory=refuse) as server, server.connect() as client:
+        for _ in range(100):
+            await client.send('{"type":"session.update","session":{"type":"realtime"}}')
+        await event(client)
+        await client.wait_closed()
+        assert client.close_code == 3000
+        await until(lambda: not server.site.sockets)
 
 
 async def test_an_intent_that_does_not_exist_is_refused_in_band() -> None:

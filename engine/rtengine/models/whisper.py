@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -157,7 +157,9 @@ class WhisperTranscriber:
         cap = 10 + int(seconds * (6 if language == "en" else 14))
         decoded = self._decode(encoded, language, min(cap, _MAX_NEW_TOKENS), request)
         if decoded.doubtful and not decoded.silent and not cancel:
-            return self._decode(self._encode(features, _FULL_FRAMES), language, _MAX_NEW_TOKENS, request)
+            decoded = self._decode(self._encode(features, _FULL_FRAMES), language, _MAX_NEW_TOKENS, request)
+            # More than can be said in the time, and that twice: this was no speech.
+            return replace(decoded, silent=True) if decoded.length > cap else decoded
         return decoded
 
     def _window(self, samples: Samples, language: str | None, request: TranscribeRequest) -> _Decoded:

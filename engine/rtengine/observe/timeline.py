@@ -129,7 +129,7 @@ class Timeline:
 
     def sent(self, event: dict[str, Any], now: float) -> TurnTiming | None:
         """A server event left; the turn's timing when it was the ``response.done`` of a spoken turn."""
-        watch = _WATCHED.get(event["type"])
+        watch = _WATCHED.get(event.get("type", ""))
         return watch(self, event, now) if watch else None
 
     def started(self, job: Job, now: float) -> None:
@@ -198,7 +198,7 @@ class Timeline:
             marks = self._answering
             if marks is None or not marks.calls:
                 return
-        marks.calls, marks.response_id = False, event["response"].get("id")
+        marks.calls, marks.response_id = False, _response(event).get("id")
         self._answering, self._waiting = marks, None
 
     def _output(self, event: dict[str, Any], now: float) -> None:
@@ -212,7 +212,7 @@ class Timeline:
             marks.text = now
 
     def _done(self, event: dict[str, Any], now: float) -> TurnTiming | None:
-        marks, response = self._answering, event["response"]
+        marks, response = self._answering, _response(event)
         if marks is None or marks.response_id != response.get("id"):
             return None
         output = [item.get("type") for item in response.get("output") or ()]
@@ -221,6 +221,11 @@ class Timeline:
             return None
         self._answering = None
         return marks.timing(response.get("id", ""), response.get("status", ""), now)
+
+
+def _response(event: dict[str, Any]) -> dict[str, Any]:
+    response: dict[str, Any] = event.get("response") or {}
+    return response
 
 
 _Watch = Callable[[Timeline, dict[str, Any], float], TurnTiming | None]

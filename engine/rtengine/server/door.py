@@ -50,7 +50,7 @@ class Door(ServerConnection):
         self.inlet.close()
 
     def process_event(self, event: Event) -> None:
-        # In place of the library's queue and the task that waits for it: a third of the cost of a message.
+        # In place of the library's queue and the task that waits on it.
         if self.request is not None and isinstance(event, Frame) and event.opcode in DATA_OPCODES:
             self.inlet.put(event)
         else:

@@ -30,7 +30,9 @@ async def serve_websocket(site: Site, connection: ServerConnection) -> None:
     unnamed = SessionLog("", None)
     outlet = Outlet(door, site.limits.write_buffer_bytes, unnamed)
     session = _open(site, door, outlet, unnamed)
-    if session is not None:
+    if session is None:
+        door.inlet.close()
+    else:
         log = SessionLog(session.id)
         outlet.log = log
         shell = Shell(session, outlet, site.host, log)

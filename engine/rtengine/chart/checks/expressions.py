@@ -10,7 +10,7 @@ from typing import Any
 from rtengine.chart.attributes import fields, returned
 from rtengine.chart.checks.calls import check_arguments
 from rtengine.chart.checks.machine import Payloads, Subject
-from rtengine.chart.checks.operands import Operand, arithmetic, comparison
+from rtengine.chart.checks.operands import Operand, arithmetic, comparison, negation
 from rtengine.chart.expression import CONSTANTS, ExpressionError, parse
 from rtengine.chart.types import describe, either, iterable_item, members
 from rtengine.source.finding import Path
@@ -144,7 +144,12 @@ class _Inference:
 
     def _unaryop(self, node: ast.UnaryOp) -> Any:
         operand = self.of(node.operand)
-        return bool if isinstance(node.op, ast.Not) else operand
+        if isinstance(node.op, ast.Not):
+            return bool
+        if problem := negation(operand):
+            self.report("SM507", problem, node.operand.col_offset)
+            return Any
+        return operand
 
     def _binop(self, node: ast.BinOp) -> Any:
         kind, problem = arithmetic(node.op, self.of(node.left), self.of(node.right))

@@ -38,6 +38,11 @@ def arithmetic(operator: ast.operator, left: Any, right: Any) -> tuple[Any, str]
     return Any, f"{describe(left)} {sign} {describe(right)} cannot be computed"
 
 
+def negation(operand: Any) -> str:
+    """What is wrong with a minus before the operand."""
+    return "" if operand is Any or _number(operand) else f"- takes a number, not {describe(operand)}"
+
+
 def comparison(operator: ast.cmpop, left: Operand, right: Operand) -> tuple[str, str]:
     """What is wrong with it, and a hint."""
     if isinstance(operator, ast.In | ast.NotIn):
@@ -64,8 +69,10 @@ def comparison(operator: ast.cmpop, left: Operand, right: Operand) -> tuple[str,
 def _containment(left: Operand, right: Operand) -> tuple[str, str]:
     if isinstance(right.node, ast.List | ast.Tuple):
         return _impossible(right.node.elts, left)
+    if fits(right.annotation, dict):  # of a mapping `in` asks the keys
+        return "", ""
     holds = iterable_item(right.annotation)
-    if any(fits(right.annotation, kind) for kind in (list, tuple, dict, str, set, frozenset)):
+    if any(fits(right.annotation, kind) for kind in (list, tuple, str, set, frozenset)):
         if fits(left.annotation, holds) or holds is Any:
             return "", ""
         return f"{describe(left.annotation)} is never in {describe(right.annotation)}", ""
@@ -91,7 +98,7 @@ def _null(operand: Operand) -> bool:
 
 
 def _number(annotation: Any) -> bool:
-    return annotation is not Any and fits(annotation, _NUMBERS) and not fits(annotation, str)
+    return annotation is not Any and fits(annotation, _NUMBERS)
 
 
 def _whole(annotation: Any) -> bool:

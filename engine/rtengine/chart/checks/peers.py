@@ -160,7 +160,7 @@ def _undelivered_output(subject: Subject, subjects: Mapping[str, Subject], paren
 
 def _output(subject: Subject, item: Any, kind: Any, path: Path) -> None:
     with subject.trial() as found:
-        value(subject, item, kind, path, frozenset(), wire=True)
+        value(subject, item, kind, path, frozenset())
     if any(finding.code in ("SM406", "SM407") for finding in found):
         subject.report("SM607", f"the parent declares this output as {describe(kind)}", path)
 

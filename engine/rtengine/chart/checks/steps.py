@@ -45,7 +45,7 @@ def check_steps(subject: Subject, rows: list[Row], flow: Flow) -> None:
                 at = (*path, "invoke", index)
                 payload(subject, f"'{invoke.run}'", invoke.with_, want, _with(invoke, at), entering)
         for name, item in state.output.items():
-            value(subject, item, Any, (*path, "output", name), entering, wire=True)
+            value(subject, item, Any, (*path, "output", name), entering)
 
 
 def _known(payloads: set[Payload] | Payloads | None) -> Payloads:
