@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 
-FOREIGN_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "RTENGINE_API_KEY", "CHAT_BASE_URL", "CHAT_MODEL", "CHAT_API_KEY")
+FOREIGN_VARIABLES = (
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "RTENGINE_API_KEY",
+    "CHAT_BASE_URL",
+    "CHAT_MODEL",
+    "CHAT_API_KEY",
+)
 
 # A deadline would make tests depend on the machine's speed.
 settings.register_profile("rtengine", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -24,6 +24,7 @@ from typing_extensions import Annotated
 from rtengine.audio.activity import Edge
 from rtengine.chart.definition import Definition
 from rtengine.models import jobs
+from rtengine.models.abilities import Abilities
 from rtengine.profile.settings import Limits
 from rtengine.protocol.client import parse_client_event
 from rtengine.protocol.errors import APIError
@@ -89,6 +90,7 @@ class World:
         intent: str = "realtime",
         limits: Limits | None = None,
         taken: Any = None,
+        abilities: Abilities | None = None,
     ) -> None:
         ids = Ids(seed=7)
         kind = RealtimeSession if intent == "realtime" else TranscriptionSession
@@ -102,7 +104,7 @@ class World:
         self.timers: dict[str, float] = {}
         self.closed: Close | None = None
         self.bound: dict[str, Any] = {}
-        self.session = Session(configured, machines, lambda rate: self.activity, limits or Limits(), ids, taken)
+        self.session = Session(configured, machines, lambda rate: self.activity, limits or Limits(), ids, abilities, taken)
         self.perform(self.session.start(self.now))
 
     # --- the shell's part
@@ -257,7 +259,8 @@ def load(path: Path) -> dict[str, Any]:
 def run(path: Path, machines: Mapping[str, Definition], taken: Any = None) -> World:
     scenario = load(path)
     limits = Limits(**scenario.get("limits", {}))
-    world = World(machines, scenario.get("session"), scenario.get("intent", "realtime"), limits, taken)
+    abilities = Abilities(**scenario.get("abilities", {}))
+    world = World(machines, scenario.get("session"), scenario.get("intent", "realtime"), limits, taken, abilities)
     for number, step in enumerate(scenario["steps"], 1):
         try:
             world.step(step)

@@ -53,8 +53,9 @@ class Client:
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
 
     @property
-    def closed(self) -> bool:
-        return bool(self._closed)
+    def closed(self) -> str:
+        """Why the connection ended; empty while it is open."""
+        return self._closed
 
     async def send(self, event_type: str, **fields: Any) -> None:
         try:

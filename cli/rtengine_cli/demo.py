@@ -45,7 +45,9 @@ def demo(
     question = read_wav(file)
     console = Console(highlight=False)
     console.print(f"Starting a server with the profile [bold]{profile}[/bold]")
-    with Child(profile, on_line=lambda line: console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)) as server:
+    with Child(
+        profile, on_line=lambda line: console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
+    ) as server:
         console.print(f"Asking {file.name} ({len(question) / BYTES_PER_SECOND:.1f} s) at {server.url}\n")
         exchange = asyncio.run(_ask(server.url, question))
         server.stop()

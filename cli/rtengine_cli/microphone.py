@@ -50,7 +50,7 @@ class Speaker:
 
 
 async def converse(client: Client, devices: Any) -> None:
-    """Send the microphone and play the answers until the connection ends or the user stops."""
+    """Send the microphone and play the answers until the user stops. Raises RtengineError when the server hangs up."""
     loop = asyncio.get_running_loop()
     speaker = Speaker()
     heard: asyncio.Queue[bytes] = asyncio.Queue()
@@ -83,6 +83,7 @@ async def converse(client: Client, devices: Any) -> None:
                 await client.send(
                     "conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=milliseconds
                 )
+    raise RtengineError(client.closed)
 
 
 def sound_devices() -> Any:

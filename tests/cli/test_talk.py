@@ -172,18 +172,3 @@ def test_only_a_complete_spoken_answer_passes_the_demo(changes: dict[str, Any], 
     judge(answered())
     with pytest.raises(RtengineError, match=words):
         judge(answered(**changes))
-
-
-def test_the_speaker_knows_how_much_was_heard() -> None:
-    from rtengine_cli.microphone import Speaker
-
-    speaker = Speaker()
-    speaker.add("item_1", bytes(4800))
-    speaker.add("item_1", bytes(4800))
-    assert speaker.take(7200) == bytes(7200)
-    assert speaker.interrupt() == ("item_1", 150)
-    assert speaker.take(10) == bytes(10)
-    assert speaker.interrupt() is None
-    speaker.add("item_2", b"\1" * 100)
-    assert speaker.take(200) == b"\1" * 100 + bytes(100)
-    assert speaker.interrupt() is None

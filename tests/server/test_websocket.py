@@ -59,6 +59,7 @@ async def test_what_the_client_says_of_itself_reaches_the_factory(
         await event(client)
         request: ConnectRequest = server.sessions[0].request
         assert {name: getattr(request, name) for name in expected} == expected
+        assert "sk-" not in repr(request)
 
 
 @pytest.mark.parametrize(
@@ -129,12 +130,15 @@ async def test_a_client_that_speaks_first_and_is_refused_ends_its_closing_handsh
     def refuse(request: ConnectRequest) -> Any:
         raise APIError("No.", code="invalid_api_key", close_code=3000)
 
-    async with running(factory=refuse) as server, server.connect() as client:
-        for _ in range(100):
-            await client.send('{"type":"session.update","session":{"type":"realtime"}}')
-        await event(client)
-        await client.wait_closed()
-        assert client.close_code == 3000
+    async with running(factory=refuse) as server:
+        reader, writer = await server.raw()
+        writer.write(upgrade_head(server.server.port).encode() + FRAME * 100)
+        assert (await response(reader))[0] == 101
+        close = (3000).to_bytes(2, "big")
+        await reader.readuntil(close + b"invalid_request_error.invalid_api_key")
+        writer.write(bytes([0x88, 0x82, 0, 0, 0, 0]) + close)
+        assert await reader.read() == b""
+        writer.close()
         await until(lambda: not server.site.sockets)
 
 

@@ -32,6 +32,8 @@ SKIPPED = {
 MAX_LINES = 400
 MAX_MEDIAN = 200
 MAX_FUNCTION_LINES = 50
+KINDS = "unit|scenario|property|conformance|end_to_end|models|fuzz|soak|packaging"
+KIND = re.compile(rf"^(pytestmark = \[?|@)pytest\.mark\.({KINDS})\b", re.MULTILINE)
 FORBIDDEN_NAMES = re.compile(r"(^|_)(utils?|helpers?|managers?|base|common|misc|stuff)$")
 # Words about how a project came to be say nothing about what it is. In pieces, so that this file has none of them.
 _PIECES = (("/wo", "rk/"), ("/tm", "p/"), ("shared/refe", "rence"), ("clau", "de"), ("anthro", "pic"))
@@ -92,7 +94,7 @@ def test_every_test_module_names_its_kind() -> None:
     silent = [
         relative(path)
         for path in (ROOT / "tests").rglob("test_*.py")
-        if not re.search(r"^pytestmark\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if not KIND.search(path.read_text(encoding="utf-8"))
     ]
     assert silent == []
 

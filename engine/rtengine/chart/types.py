@@ -148,7 +148,10 @@ def either(annotations: Sequence[Any]) -> Any:
     """The union of the types; Any when one is not known, or when there are none."""
     if not annotations or any(annotation is Any for annotation in annotations):
         return Any
-    return Union[tuple(annotations)]  # noqa: UP007 - the members are known at run time only
+    try:
+        return Union[tuple(annotations)]  # noqa: UP007 - the members are known at run time only
+    except TypeError:  # metadata that cannot be hashed, such as pydantic's FailFast
+        return Union[tuple(strip(annotation) for annotation in annotations)]  # noqa: UP007
 
 
 def iterable_item(annotation: Any) -> Any:

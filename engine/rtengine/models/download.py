@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import importlib.util
 import os
 import shutil
@@ -122,7 +123,9 @@ def fetch_hub_file(hub: Hub, name: str, expected: WeightFile, target: Path, prog
         progress(f"fetching {name} from {hub.repository} ({megabytes(expected.size - begun)})")
         try:
             _download(url, target, begun, expected.size)
-        except (OSError, urllib.error.URLError) as error:
+        except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
             hint = "check the network; a rerun continues where this one ended"
             raise ModelError(f"{url} could not be fetched: {error}", hint) from error
     try:

@@ -39,6 +39,7 @@ class GenerateRequest:
     tool_choice: str | dict[str, Any] = "auto"
     parallel_tool_calls: bool | None = None
     max_tokens: int | None = None
+    reasoning_effort: str | None = None
     prefill_only: bool = False
     """Read the prompt into the model's cache and answer nothing: the next generation starts sooner."""
 

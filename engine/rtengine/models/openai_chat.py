@@ -57,6 +57,8 @@ class OpenAIChatSettings(BaseModel):
         30, gt=0, description="How long an answer may take to begin, retries included, and how long it may pause"
     )
     max_retries: int = Field(2, ge=0, le=10, description="Further tries after a failure that may pass")
+    images: bool = Field(False, description="The model looks at images; without it, clients that send one are refused")
+    reasoning: bool = Field(False, description="The model has a reasoning effort, which clients may set")
     extra_body: dict[str, Any] = Field(default_factory=dict, description="More fields for every request, as they are")
 
 
@@ -149,6 +151,8 @@ class OpenAIChat:
 def _body(request: GenerateRequest, settings: OpenAIChatSettings) -> dict[str, Any]:
     """The arguments of the client's call."""
     body: dict[str, Any] = {"model": settings.model, "messages": list(request.messages), "stream": True}
+    if request.reasoning_effort is not None:
+        body["reasoning_effort"] = request.reasoning_effort
     if request.tools:
         body |= {"tools": list(request.tools), "tool_choice": request.tool_choice}
         if request.parallel_tool_calls is not None:

@@ -107,11 +107,6 @@ def pull(name: str, progress: Progress) -> Path:
     return target
 
 
-def required_by(settings: object) -> tuple[str, ...]:
-    """Names of the sets that an adapter with these settings loads; none for adapters without weights of their own."""
-    return tuple(getattr(settings, "required_weights", ()))
-
-
 def ensure(names: Iterable[str], progress: Progress) -> None:
     """Fetch those sets that are not here. Raises ``ModelError``."""
     for name in names:

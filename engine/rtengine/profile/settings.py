@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -54,8 +54,47 @@ class Workers(Settings):
     speak: int = Field(2, ge=1, le=256, description="Clauses spoken at once")
 
 
+class Replicas(Settings):
+    """How many nodes of each stage the dataflow has; each loads the model for itself."""
+
+    transcribe: int = Field(1, ge=1, le=64, description="Nodes that turn utterances into text")
+    generate: int = Field(1, ge=1, le=64, description="Nodes that generate answers")
+    speak: int = Field(1, ge=1, le=64, description="Nodes that speak clauses")
+
+
+MachineId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class StageMachines(Settings):
+    """On which machine each stage runs: the `--machine-id` of that machine's dora daemon."""
+
+    transcribe: MachineId | None = Field(None, description="Machine of `transcribe`; the server's own by default")
+    generate: MachineId | None = Field(None, description="Machine of `generate`; the server's own by default")
+    speak: MachineId | None = Field(None, description="Machine of `speak`; the server's own by default")
+
+
 class PipelineSettings(Settings):
     """Where the models run."""
 
-    host: Literal["local"] = Field("local", description="`local`: threads of the server's own process")
-    workers: Workers = Field(default_factory=Workers, description="How many jobs of each stage run at once")
+    host: Literal["local", "dora"] = Field(
+        "local", description="`local`: threads of the server's own process; `dora`: a process per stage, in a dataflow"
+    )
+    workers: Workers = Field(
+        default_factory=Workers, description="How many jobs of each stage run at once, in each of its nodes"
+    )
+    replicas: Replicas = Field(
+        default_factory=Replicas, description="How many nodes of each stage `dora` runs; sessions are spread over them"
+    )
+    machines: StageMachines = Field(
+        default_factory=StageMachines, description="On which machines `dora` runs the stages"
+    )
+    dataflow: str | None = Field(
+        None,
+        description="Dataflow file that `dora` runs, relative to the working directory; one is written without it",
+    )
+    listen: str = Field(
+        "127.0.0.1", description="Address of this machine where the dora daemons of other machines report to the server"
+    )
+    listen_port: int = Field(
+        0, ge=0, le=65535, description="Port for the daemons of other machines; 0 takes a free one"
+    )

@@ -9,6 +9,7 @@ from functools import partial
 
 from rtengine.chart.load import Machines, load_machines
 from rtengine.models import registry, weights
+from rtengine.models.abilities import Abilities
 from rtengine.models.registry import Kind
 from rtengine.models.vad import VoiceActivityFactory
 from rtengine.observe.log import Format, set_up
@@ -38,6 +39,7 @@ class Sessions:
         self._profile = profile
         self._machines = machines
         self._detector = detector
+        self._abilities = abilities(profile)
 
     def __call__(self, request: ConnectRequest) -> Session:
         """Raises APIError for a client that cannot be served."""
@@ -45,7 +47,7 @@ class Sessions:
             raise api_error("beta_api_shape_disabled")
         ids = Ids()
         session = self._session(request, ids.new("sess"))
-        return Session(session, self._machines, self._detector, self._profile.limits, ids)
+        return Session(session, self._machines, self._detector, self._profile.limits, ids, self._abilities)
 
     def _session(self, request: ConnectRequest, session_id: str) -> SessionObject:
         profile = self._profile.session
@@ -70,6 +72,17 @@ class Sessions:
         return profile.model_copy(
             deep=True, update={"id": session_id, "model": request.model, "expires_at": expires_at}
         )
+
+
+def abilities(profile: Profile) -> Abilities:
+    """What the profile's models can do, as far as their settings tell."""
+    chat = profile.models.get("chat")
+    return Abilities(
+        chat=chat is not None,
+        speech="voice" in profile.models,
+        images=getattr(chat and chat.settings, "images", False),
+        reasoning=getattr(chat and chat.settings, "reasoning", False),
+    )
 
 
 def transcription_input(profile: SessionObject) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """The way in of one session: parsed frames to whole messages, in order, as they arrive.
 
-Handing a message over where it is parsed saves a queue, a task switch and a turn of the loop: 10 to 15 % of the CPU
-that a message costs, and its delay. What it gives up is the library's own flow control; so a flood waits here, with reading paused, and lets other connections have their turn.
+Handing a message over where it is parsed saves a queue, a task switch and a turn of the loop per message. What it
+gives up is the library's own flow control; so a flood waits here, with reading paused, and lets other connections have
+their turn.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from rtengine.protocol.client import ClientEvent
@@ -20,7 +20,7 @@ class ConnectRequest:
 
     model: str | None = None
     intent: Literal["realtime", "transcription"] = "realtime"
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     """Key or ephemeral secret, from whichever of the three places it was given in. Never logged."""
     dialect: Literal["ga", "beta"] = "ga"
     organization: str | None = None

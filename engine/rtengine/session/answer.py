@@ -7,7 +7,7 @@ from rtengine.protocol.ids import Ids
 from rtengine.protocol.items import AssistantMessage, FunctionCall, Item, ItemReference
 from rtengine.protocol.response import Response, ResponseAudio, ResponseAudioOutput, ResponseCreateParams
 from rtengine.protocol.session import RealtimeSession
-from rtengine.session.content import given_text
+from rtengine.session.content import given_audio, given_text, needs_transcript
 from rtengine.session.conversation import Record
 from rtengine.session.data import Answer, SessionData
 
@@ -48,7 +48,11 @@ def given_context(data: SessionData, params: ResponseCreateParams, ids: Ids) -> 
             records.append(data.conversation.records[item.id])
         else:
             item.id = item.id or ids.new("item")
-            records.append(Record(item, text=given_text(item)))
+            clip = given_audio(item, data.session)
+            record = Record(item, clip=clip, text=given_text(item))
+            record.pending = record.unheard = needs_transcript(item)
+            data.conversation.add_outside(record)
+            records.append(record)
     return records
 
 

@@ -40,18 +40,33 @@ def needs_transcript(item: Item) -> bool:
     return any(part.audio and not part.transcript for part in spoken_parts(item))
 
 
+def check_audio(item: Item, where: str, session: Session) -> None:
+    """Raises APIError when a part of the item at ``where`` holds audio that is no base64."""
+    for at, part in enumerate(getattr(item, "content", [])):
+        if isinstance(part, InputAudio) and part.audio is not None:
+            decode_audio(part.audio, param=f"{where}.content[{at}].audio", encoding=in_words(session))
+
+
 def given_audio(item: Item, session: Session) -> AudioClip | None:
-    """The speech inside a client's item, as PCM16 on a clock of its own. Raises APIError when it is no base64."""
+    """The speech of a client's item, as PCM16 on a clock of its own. It is taken out of the item: once is enough."""
     wire_format = audio_format(session)
-    heard = [
-        wire_format.decode(whole(decode_audio(part.audio), wire_format.bytes_per_sample))
-        for part in spoken_parts(item)
-        if part.audio
-    ]
+    heard: list[bytes] = []
+    for part in spoken_parts(item):
+        if part.audio:
+            audio = whole(decode_audio(part.audio), wire_format.bytes_per_sample)
+            heard.append(wire_format.decode(audio).tobytes())
+            part.audio = None
     if not heard:
         return None
-    pcm16 = b"".join(samples.tobytes() for samples in heard)
+    pcm16 = b"".join(heard)
     return AudioClip(pcm16, wire_format.rate, 0.0, len(pcm16) / 2 / wire_format.rate * 1000)
+
+
+def in_words(session: Session) -> str:
+    """The input format as error messages name it."""
+    wire_format = audio_format(session)
+    names = {"pcm": "PCM16", "pcmu": "G.711 u-law", "pcma": "G.711 A-law"}
+    return f"mono {names[wire_format.encoding]} at {wire_format.rate // 1000}kHz"
 
 
 def whole(audio: bytes, sample: int) -> bytes:

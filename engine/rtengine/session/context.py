@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rtengine.models.jobs import ChatMessage
+from rtengine.protocol.session import RealtimeSession
 from rtengine.protocol.tools import FunctionTool
 from rtengine.session.conversation import Record
 from rtengine.session.usage import estimated_tokens
@@ -15,19 +17,47 @@ UNHEARD = "[inaudible]"
 """Stands for speech that could not be transcribed, so that the model knows that something was said."""
 
 
-def messages(instructions: str, records: Iterable[Record], token_limit: int) -> tuple[ChatMessage, ...]:
-    """Instructions, then as many of the newest items as fit. A call and its output are kept or left out together."""
-    turns = [message for record in records if (message := as_message(record)) is not None]
-    system: list[ChatMessage] = [{"role": "system", "content": instructions}] if instructions else []
-    left = token_limit - sum(size(message) for message in system)
-    kept: list[ChatMessage] = []
-    for message in reversed(turns):
-        left -= size(message)
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many tokens the conversation may take after the instructions, and how many stay once it has taken more."""
+
+    tokens: int
+    retained: int
+
+
+def room(session: RealtimeSession, instructions: str, limit: int) -> Room:
+    """By the session's ``truncation`` and the profile's ``limits.context_tokens``."""
+    tokens = limit - (size({"content": instructions}) if instructions else 0)
+    truncation = session.truncation
+    if isinstance(truncation, str):
+        return Room(tokens, tokens)
+    if truncation.token_limits is not None and truncation.token_limits.post_instructions is not None:
+        tokens = min(tokens, truncation.token_limits.post_instructions)
+    return Room(tokens, int(tokens * truncation.retention_ratio))
+
+
+def tokens(records: Iterable[Record]) -> int:
+    return sum(size(message) for record in records if (message := as_message(record)) is not None)
+
+
+def newest(records: Sequence[Record], limit: int) -> list[Record]:
+    """The newest records within ``limit`` tokens; the very last one in any case."""
+    kept: list[Record] = []
+    left = limit
+    for record in reversed(records):
+        left -= tokens([record])
         if left < 0 and kept:
             break
-        kept.append(message)
+        kept.append(record)
     kept.reverse()
-    return tuple(system + whole_calls(kept))
+    return kept
+
+
+def messages(instructions: str, records: Iterable[Record]) -> tuple[ChatMessage, ...]:
+    """Instructions and items as the chat model reads them."""
+    system: list[ChatMessage] = [{"role": "system", "content": instructions}] if instructions else []
+    turns = [message for record in records if (message := as_message(record)) is not None]
+    return tuple(system + whole_calls(turns))
 
 
 def as_message(record: Record) -> ChatMessage | None:

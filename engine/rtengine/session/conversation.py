@@ -28,6 +28,10 @@ class Record:
     """The same in words; known to the chat model even when the client did not ask for a transcription."""
     pending: bool = False
     """The words are still to come."""
+    unheard: bool = False
+    """No transcription has been started yet."""
+    truncated: bool = False
+    """The client has stopped playing: what is still produced will not be heard."""
     spoken: bool = False
     """An answer that is said, not written."""
     audio: list[bytes] = field(default_factory=list)
@@ -44,6 +48,8 @@ class Record:
         return self.format.duration_ms(self.audio_bytes)
 
     def keep_audio(self, audio: bytes, duration_ms: float, text: str) -> None:
+        if self.truncated:
+            return
         self.audio.append(audio)
         self.audio_bytes += len(audio)
         if text or not self.spans:
@@ -53,6 +59,7 @@ class Record:
 
     def cut(self, audio_end_ms: float) -> None:
         """Keep the first ``audio_end_ms`` of the audio, and only the words that are heard in it."""
+        self.truncated = True
         sample = self.format.bytes_per_sample
         end = int(audio_end_ms * self.format.bytes_per_ms) // sample * sample
         kept = b"".join(self.audio)[:end]

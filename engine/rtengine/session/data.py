@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from rtengine.models.abilities import Abilities
 from rtengine.profile.settings import Limits
 from rtengine.protocol.response import Response, ResponseCreateParams
 from rtengine.protocol.session import Session as SessionObject
@@ -34,11 +35,14 @@ class SessionData:
     conversation: Conversation
     input: InputAudio
     limits: Limits
+    abilities: Abilities
     answers: dict[str, Answer] = field(default_factory=dict)
     """Responses that have begun and not ended, by id."""
     speeches: dict[str, Speech] = field(default_factory=dict)
     """Spoken items in the making, by item id."""
     early: EarlyTranscript | None = None
+    context_start: str | None = None
+    """First item the chat model still reads, once the conversation has been cut."""
     warmed: str = ""
     """The prompt the chat model has read ahead, so that it is not read again."""
     playing_until: float = 0.0

@@ -6,15 +6,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rtengine.protocol import client as protocol_client
+from rtengine.protocol import errors
 from rtengine.protocol.codec import encode_audio
+from rtengine.protocol.formats import voice_name
 from rtengine.protocol.items import Item
+from rtengine.protocol.parts import InputImage
 from rtengine.protocol.response import Response, ResponseCreateParams, StatusDetails
 from rtengine.protocol.server import RateLimit
+from rtengine.protocol.session import RealtimeSession
+from rtengine.protocol.tools import FunctionChoice, FunctionTool
 from rtengine.protocol.transcription import LogProb, TranscriptionLanguage
 from rtengine.protocol.usage import TranscriptionDuration, TranscriptionUsage
 from rtengine.session.content import item_with_audio, needs_transcript
+from rtengine.session.conversation import item_id_of
 from rtengine.session.data import SessionData
 from rtengine.session.outbox import Outbox
+from rtengine.session.request import overflows
 
 
 class Functions:
@@ -70,6 +77,41 @@ class Functions:
         wanted = [item.id for item in given if item.type == "item_reference"]
         return next((item_id for item_id in wanted if item_id not in self._data.conversation.records), None)
 
+    def wanted_modalities(self, params: ResponseCreateParams | None) -> list[str]:
+        """What a response is to be made of: its own modalities, else the session's."""
+        own = params.output_modalities if params else None
+        return list(own or getattr(self._data.session, "output_modalities", None) or [])
+
+    def changes_voice(self, params: ResponseCreateParams | None) -> bool:
+        """Whether a response asks for another voice than the session has."""
+        output = params.audio.output if params and params.audio else None
+        session = self._data.session
+        if output is None or output.voice is None or not isinstance(session, RealtimeSession):
+            return False
+        return voice_name(output.voice) != voice_name(session.audio.output.voice)
+
+    def unknown_tool(self, params: ResponseCreateParams | None) -> str | None:
+        """The function that a response is told to call and does not have."""
+        session = self._data.session
+        if params is None or not isinstance(session, RealtimeSession):
+            return None
+        choice = session.tool_choice if params.tool_choice is None else params.tool_choice
+        if not isinstance(choice, FunctionChoice):
+            return None
+        tools = session.tools if params.tools is None else params.tools
+        return (
+            None if any(tool.name == choice.name for tool in tools if isinstance(tool, FunctionTool)) else choice.name
+        )
+
+    def unheard(self, response_id: str) -> str | None:
+        """An item of the response's own input whose speech nobody has begun to transcribe."""
+        records = self._data.answers[response_id].records or []
+        return next((item_id_of(record.item) for record in records if record.unheard), None)
+
+    def overflows(self, response_id: str) -> bool:
+        """Whether the response's context is longer than the chat model may be given."""
+        return overflows(self._data, self._data.answers[response_id])
+
     def words_ready(self, response_id: str) -> bool:
         """Whether everything said in the response's context is in words by now."""
         answer = self._data.answers[response_id]
@@ -103,6 +145,15 @@ def text(pattern: str, *values: Any) -> str:
     for piece, value in zip(pieces[1:], values, strict=True):
         filled += [str(value), piece]
     return "".join(filled)
+
+
+def listed(*values: Any) -> str:
+    """``'a' and 'b'``; ``'a', 'b', and 'c'``."""
+    return errors.listed(values)
+
+
+def shows_image(items: list[Any] | None) -> bool:
+    return any(isinstance(part, InputImage) for item in items or () for part in getattr(item, "content", ()))
 
 
 def quoted(value: Any) -> str:
@@ -156,6 +207,8 @@ PURE: Mapping[str, Callable[..., Any]] = {
     "str": str,
     "text": text,
     "quoted": quoted,
+    "listed": listed,
+    "shows_image": shows_image,
     "decimals": decimals,
     "minutes": minutes,
     "base64": base64,

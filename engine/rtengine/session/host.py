@@ -64,6 +64,10 @@ class Roots:
     def limits(self) -> Any:
         return self._data.limits
 
+    @property
+    def abilities(self) -> Any:
+        return self._data.abilities
+
 
 class SessionHost:
     """Turns what machines do into effects. ``cause`` is the id of the client event being handled, if it has one."""

@@ -30,7 +30,7 @@ class Outbox:
     _timer_count: int = 0
 
     def take(self) -> list[Effect]:
-        """The effects of the step. When the session has ended, everything under way ends with it, then the connection."""
+        """The effects of the step. With the session ends everything under way, then the connection."""
         if self.closing is not None:
             self._end()
             self.effects.append(self.closing)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rtengine.audio.buffer import AudioClip
 from rtengine.models.jobs import GenerateRequest, SpeakRequest, TranscribeRequest
 from rtengine.protocol.session import RealtimeSession, Session
-from rtengine.session.context import chat_tool_choice, chat_tools, messages
+from rtengine.session.context import chat_tool_choice, chat_tools, messages, newest, room, tokens
+from rtengine.session.conversation import Record
 from rtengine.session.data import Answer, SessionData
 from rtengine.session.input_audio import as_audio_format
 
@@ -25,45 +26,78 @@ def transcribe_request(session: Session, clip: AudioClip) -> TranscribeRequest:
 
 def generate_request(data: SessionData, answer: Answer) -> GenerateRequest:
     """The response's own parameters where the client gave them, else the session's."""
-    session, params = data.session, answer.params
-    assert isinstance(session, RealtimeSession)
-    instructions = params.instructions if params and params.instructions is not None else session.instructions
-    tools = params.tools if params and params.tools is not None else session.tools
-    choice = params.tool_choice if params and params.tool_choice is not None else session.tool_choice
-    records = data.conversation.items() if answer.records is None else answer.records
+    session, params = realtime(data), answer.params
+    tools = session.tools if params is None or params.tools is None else params.tools
+    choice = session.tool_choice if params is None or params.tool_choice is None else params.tool_choice
+    parallel = params.parallel_tool_calls if params else None
+    effort = (params.reasoning if params else None) or session.reasoning
     limit = answer.response.max_output_tokens
     return GenerateRequest(
-        messages=messages(instructions or "", records, data.limits.context_tokens),
-        tools=chat_tools(tools or ()),
-        tool_choice=chat_tool_choice(choice or "auto"),
-        parallel_tool_calls=session.parallel_tool_calls,
+        messages=messages(instructions_of(data, answer), window(data, answer)),
+        tools=chat_tools(tools),
+        tool_choice=chat_tool_choice(choice),
+        parallel_tool_calls=session.parallel_tool_calls if parallel is None else parallel,
         max_tokens=limit if isinstance(limit, int) else None,
+        reasoning_effort=effort.effort if effort else None,
     )
+
+
+def realtime(data: SessionData) -> RealtimeSession:
+    if not isinstance(data.session, RealtimeSession):
+        raise TypeError("a transcription session has no responses")
+    return data.session
+
+
+def instructions_of(data: SessionData, answer: Answer) -> str:
+    own = answer.params.instructions if answer.params else None
+    return realtime(data).instructions if own is None else own
+
+
+def context(data: SessionData, answer: Answer) -> list[Record]:
+    """Everything the response may look at: the input the client gave, or the conversation from where it was cut."""
+    if answer.records is not None:
+        return answer.records
+    records = data.conversation.items()
+    cut = next((at for at, record in enumerate(records) if record.item.id == data.context_start), 0)
+    return records[cut:]
+
+
+def overflows(data: SessionData, answer: Answer) -> bool:
+    space = room(realtime(data), instructions_of(data, answer), data.limits.context_tokens)
+    return tokens(context(data, answer)) > space.tokens
+
+
+def window(data: SessionData, answer: Answer) -> list[Record]:
+    """What of the context fits. A conversation that was cut stays cut, so that the model's cache stays good."""
+    records = context(data, answer)
+    space = room(realtime(data), instructions_of(data, answer), data.limits.context_tokens)
+    if tokens(records) <= space.tokens:
+        return records
+    kept = newest(records, space.retained)
+    if answer.records is None:
+        data.context_start = kept[0].item.id
+    return kept
 
 
 def warm_request(data: SessionData) -> GenerateRequest | None:
     """The prompt every answer of this session begins with; None when there is nothing to read ahead."""
     session = data.session
-    if not isinstance(session, RealtimeSession) or not session.instructions:
+    if not isinstance(session, RealtimeSession) or not session.instructions or not data.abilities.chat:
         return None
-    records = data.conversation.items()
     return GenerateRequest(
-        messages=messages(session.instructions, records, data.limits.context_tokens),
-        tools=chat_tools(session.tools or ()),
-        tool_choice="auto",
+        messages=messages(session.instructions, data.conversation.items()),
+        tools=chat_tools(session.tools),
         prefill_only=True,
     )
 
 
 def speak_request(data: SessionData, answer: Answer, text: str) -> SpeakRequest:
-    session = data.session
-    assert isinstance(session, RealtimeSession)
     output = answer.response.audio.output
     encoded = as_audio_format(output.format)
     return SpeakRequest(
         text=text,
         voice=output.voice,
-        speed=session.audio.output.speed,
+        speed=realtime(data).audio.output.speed,
         encoding=encoded.encoding,
         rate=encoded.rate,
     )

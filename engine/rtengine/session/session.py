@@ -6,14 +6,22 @@ from collections.abc import Mapping
 
 from rtengine.chart.definition import Definition
 from rtengine.chart.system import System
+from rtengine.models.abilities import Abilities
 from rtengine.profile.settings import Limits
-from rtengine.protocol.client import ClientEvent, ConversationItemCreate, InputAudioBufferAppend, SessionUpdate
+from rtengine.protocol.client import (
+    ClientEvent,
+    ConversationItemCreate,
+    InputAudioBufferAppend,
+    ResponseCreate,
+    SessionUpdate,
+)
 from rtengine.protocol.codec import decode_audio
 from rtengine.protocol.errors import APIError
 from rtengine.protocol.ids import Ids
+from rtengine.protocol.items import ItemReference
 from rtengine.protocol.session import Session as SessionObject
 from rtengine.protocol.session import apply_update
-from rtengine.session.content import given_audio
+from rtengine.session.content import check_audio, in_words
 from rtengine.session.conversation import Conversation
 from rtengine.session.data import SessionData
 from rtengine.session.early import EarlyTranscript
@@ -46,6 +54,7 @@ class Session:
         detector: DetectorFactory,
         limits: Limits,
         ids: Ids,
+        abilities: Abilities | None = None,
         taken: Taken | None = None,
     ) -> None:
         self.id = session.id
@@ -55,6 +64,7 @@ class Session:
             conversation=Conversation(ids.new("conv")),
             input=InputAudio(session, detector, limits.buffer_seconds),
             limits=limits,
+            abilities=abilities or Abilities(),
         )
         self._host = SessionHost(self.data, self._outbox, taken)
         self.system = System(machines, self._host)
@@ -129,11 +139,15 @@ class Session:
     def _payload(self, event: ClientEvent) -> object:
         """The event as the machines see it. Raises APIError for what only the session can tell to be wrong."""
         if isinstance(event, InputAudioBufferAppend):
-            return HeardAudio(decode_audio(event.audio))
+            return HeardAudio(decode_audio(event.audio, encoding=in_words(self.data.session)))
         if isinstance(event, SessionUpdate):
             return ProposedSession(apply_update(self.data.session, event.session))
         if isinstance(event, ConversationItemCreate):
-            given_audio(event.item, self.data.session)  # raises for audio that is none
+            check_audio(event.item, "item", self.data.session)
+        if isinstance(event, ResponseCreate) and event.response is not None:
+            for at, item in enumerate(event.response.input or ()):
+                if not isinstance(item, ItemReference):
+                    check_audio(item, f"response.input[{at}]", self.data.session)
         return event
 
     def _refuse(self, error: APIError, event_id: str | None) -> None:

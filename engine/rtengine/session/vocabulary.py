@@ -9,6 +9,7 @@ from typing import Any
 from rtengine.audio.activity import Edge
 from rtengine.audio.buffer import InputAudioBuffer
 from rtengine.chart.vocabulary import Service, Vocabulary
+from rtengine.models.abilities import Abilities
 from rtengine.models.jobs import (
     GenerateArguments,
     GenerateCall,
@@ -109,7 +110,13 @@ VOCABULARY = Vocabulary(
     actions=methods(*ACTION_GROUPS),
     functions=methods(Functions),
     pure=PURE,
-    roots={"session": Session, "conversation": Conversation, "buffer": InputAudioBuffer, "limits": Limits},
+    roots={
+        "session": Session,
+        "conversation": Conversation,
+        "buffer": InputAudioBuffer,
+        "limits": Limits,
+        "abilities": Abilities,
+    },
     types={
         "Response": Response,
         "ResponseCreateParams": ResponseCreateParams,

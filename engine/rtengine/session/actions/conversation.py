@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rtengine.chart.instance import Instance
 from rtengine.protocol.items import Item
-from rtengine.session.content import given_audio, given_text, set_transcript, show_text
+from rtengine.session.content import given_audio, given_text, needs_transcript, set_transcript, show_text
 from rtengine.session.conversation import Record
 from rtengine.session.data import SessionData
 from rtengine.session.outbox import Outbox
@@ -18,8 +18,9 @@ class ConversationActions:
     def add_item(self, instance: Instance, item: Item, after: str | None) -> str:
         """Put the client's item into the conversation; its id, made here when the client gave none."""
         added = item.model_copy(update={"id": item.id or self._outbox.ids.new("item"), "status": "completed"})
+        pending = needs_transcript(added)
         clip = given_audio(added, self._data.session)
-        self._data.conversation.add(Record(added, clip=clip, pending=clip is not None, text=given_text(added)), after)
+        self._data.conversation.add(Record(added, clip=clip, pending=pending, text=given_text(added)), after)
         return added.id or ""
 
     def delete_item(self, instance: Instance, item_id: str) -> None:

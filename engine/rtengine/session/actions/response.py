@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rtengine.chart.instance import Instance
 from rtengine.models.jobs import GenerateDone
 from rtengine.protocol.items import Item, ItemStatus
@@ -14,6 +16,8 @@ from rtengine.session.input_audio import as_audio_format
 from rtengine.session.outbox import Outbox
 from rtengine.session.usage import USER_MS_PER_TOKEN, estimated_tokens
 
+CALL_ID = re.compile(r"[a-zA-Z0-9_-]{1,32}")
+
 
 class ResponseActions:
     def __init__(self, data: SessionData, outbox: Outbox) -> None:
@@ -24,6 +28,10 @@ class ResponseActions:
         answer = new_answer(self._data, response_id, params, self._outbox.ids)
         self._data.answers[response_id] = answer
         return answer.response
+
+    def mark_heard(self, instance: Instance, item_id: str) -> None:
+        """A transcription of this item has been started."""
+        self._data.conversation.records[item_id].unheard = False
 
     def count_tokens(self, instance: Instance, response_id: str, counted: GenerateDone) -> None:
         """Keep what the chat model has counted."""
@@ -55,7 +63,10 @@ class ResponseActions:
     def open_item(self, instance: Instance, response_id: str, kind: str, call_id: str, name: str) -> Item:
         """Begin an output item; it joins the conversation unless the response is out of band."""
         answer = self._data.answers[response_id]
-        item = new_output_item(self._outbox.ids.new("item"), kind, call_id, name)
+        ids = self._outbox.ids
+        if not CALL_ID.fullmatch(call_id):  # a model's own id may be longer than the API lets a client send back
+            call_id = ids.new("call")
+        item = new_output_item(ids.new("item"), kind, call_id, name)
         sounds = as_audio_format(answer.response.audio.output.format)
         record = Record(item, format=sounds, spoken=kind == "spoken")
         if answer.response.conversation_id is None:
