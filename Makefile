@@ -63,7 +63,7 @@ schemas: $(VENV)/.installed
 
 # Files that are already in the cache are verified, not fetched again.
 weights: $(VENV)/.installed
-	$(BIN)/rtengine models pull
+	$(BIN)/rtengine models pull --all
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

@@ -1,15 +1,19 @@
 """Runs scenario files: events in, events out, in virtual time. See `tests/scenarios/`.
 
 A scenario is a list of steps. `client` sends an event. `audio` appends sound, with the changes in voice activity that it
-holds. `result` is what a model produced for its latest job. `speak` lets the voice say every clause that waits.
-`advance` lets time pass. `expect` names the server events since the last `expect`, in order and completely; each is a
-type, or a mapping that must be contained in the event (`$name` binds a value, and later compares with it).
+holds. `result` is what a model produced for its latest job. `speak` lets the voice say every clause that waits: all of
+them or `clauses`, each in `pieces` of sound (0: text that makes none). `fail` lets the latest job of a stage fail.
+`break` makes the next call of an action raise. `advance` lets time pass. `jobs` names the stages at work, `request` must
+be contained in what the latest job of its stage asks for. `expect` names the server events since the last `expect`, in
+order and completely; each is a type, or a mapping that must be contained in the event (`$name` binds a value, and later
+compares with it; `~` wants a key left out).
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +55,16 @@ OFFICIAL: TypeAdapter[Any] = TypeAdapter(Annotated[RealtimeServerEvent, Field(di
 
 RESULTS = {
     "transcript": lambda value: jobs.TranscribeDone(value, seconds=1.0),
+    "transcribed": lambda value: jobs.TranscribeDone(**value),
     "transcribe_delta": lambda value: jobs.TranscribeDelta(value),
     "text": lambda value: jobs.GenerateText(value),
     "call": lambda value: jobs.GenerateCall(**value),
     "arguments": lambda value: jobs.GenerateArguments(**value),
     "done": lambda value: jobs.GenerateDone(value, input_tokens=20, output_tokens=5),
+    "counted": lambda value: jobs.GenerateDone(**value),
     "failed": lambda value: jobs.JobFailed(value),
 }
-STAGES = {"transcript": "transcribe", "transcribe_delta": "transcribe"}
+STAGES = {"transcript": "transcribe", "transcribed": "transcribe", "transcribe_delta": "transcribe"}
 MS_PER_CHARACTER = 50
 RATE = 24000
 
@@ -157,19 +163,33 @@ class World:
             del self.jobs[job.id]
         self.receive(JobResult(job.id, result))
 
-    def speak(self, clauses: int = 1000) -> None:
-        """The voice: one chunk of audio for each clause, 50 ms a character."""
+    def speak(self, clauses: int = 1000, pieces: int = 1, unfinished: bool = False) -> None:
+        """The voice: 50 ms of sound a character, in one piece or more. ``unfinished``: the clause goes on after them."""
         for _ in range(clauses):
             waiting = [job for job in self.jobs.values() if job.request.stage == "speak"]
             if not waiting:
                 return
             request = waiting[0].request
             assert isinstance(request, jobs.SpeakRequest)
-            ms = MS_PER_CHARACTER * len(request.text)
-            size = ms * request.rate // 1000 * (2 if request.encoding == "pcm" else 1)
-            self.deliver(waiting[0], jobs.SpeakAudio(bytes(size), float(ms), request.text))
-            if waiting[0].id in self.jobs:
+            for audio in spoken(request, pieces):
+                if waiting[0].id in self.jobs:
+                    self.deliver(waiting[0], audio)
+            if waiting[0].id in self.jobs and not unfinished:
                 self.deliver(waiting[0], jobs.SpeakDone())
+
+    def fail(self, stage: str, **failure: Any) -> None:
+        self.deliver(self.job(stage), jobs.JobFailed(**failure))
+
+    def break_action(self, name: str) -> None:
+        """Let the next call of an action raise, as a defect in it would."""
+        actions = self.session._host.actions
+        whole = getattr(actions, name)
+
+        def broken(*arguments: Any, **named: Any) -> None:
+            setattr(actions, name, whole)
+            raise RuntimeError(f"{name} is broken")
+
+        setattr(actions, name, broken)
 
     def advance(self, seconds: float) -> None:
         end = self.now + seconds
@@ -199,6 +219,9 @@ class World:
             assert self.bound.setdefault(pattern, value) == value, f"{where}: {value!r} is not {pattern}"
         elif isinstance(pattern, Mapping):
             for key, inner in pattern.items():
+                if inner == "~":
+                    assert key not in value, f"{where}.{key}: {value[key]!r} should be left out"
+                    continue
                 assert isinstance(value, Mapping) and key in value, f"{where}.{key}: missing in {value!r}"
                 self.match(value[key], inner, f"{where}.{key}")
         elif isinstance(pattern, list):
@@ -224,6 +247,10 @@ class World:
                 self.result(**value)
             case "speak":
                 self.speak(**(value or {}))
+            case "fail":
+                self.fail(**value)
+            case "break":
+                self.break_action(value)
             case "advance":
                 self.advance(value)
             case "expect":
@@ -234,10 +261,24 @@ class World:
                 self.receive(Disconnected())
             case "closed":
                 assert self.closed is not None and self.closed.code == value, self.closed
+            case "request":
+                asked = asdict(self.job(value["stage"]).request)
+                self.match(pydantic_core.to_jsonable_python(asked, bytes_mode="base64"), without(value, "stage"), "request")
             case "jobs":
                 assert sorted(job.request.stage for job in self.jobs.values() if not prefill(job)) == sorted(value)
             case _:
                 raise AssertionError(f"unknown step {verb!r}")
+
+
+def spoken(request: jobs.SpeakRequest, pieces: int) -> list[jobs.SpeakAudio]:
+    """The clause as the voice sends it: the first piece brings the words."""
+    ms = MS_PER_CHARACTER * len(request.text) // max(pieces, 1) if pieces else 0
+    sound = bytes(ms * request.rate // 1000 * (2 if request.encoding == "pcm" else 1))
+    return [jobs.SpeakAudio(sound, float(ms), "" if at else request.text) for at in range(max(pieces, 1))]
+
+
+def without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in mapping.items() if name != key}
 
 
 def prefill(job: jobs.Job) -> bool:

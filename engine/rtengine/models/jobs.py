@@ -40,6 +40,8 @@ class GenerateRequest:
     parallel_tool_calls: bool | None = None
     max_tokens: int | None = None
     reasoning_effort: str | None = None
+    temperature: float | None = None
+    """None: as the model's settings have it."""
     prefill_only: bool = False
     """Read the prompt into the model's cache and answer nothing: the next generation starts sooner."""
 

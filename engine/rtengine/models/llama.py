@@ -99,7 +99,7 @@ class LlamaChat:
         said = last_user_text(messages)
         function = None if answers_result else choose(request.tools, request.tool_choice, said)
         if function is None:
-            yield from self._answer(messages, request.max_tokens, cancel)
+            yield from self._answer(messages, request, cancel)
         else:
             yield from self._call(function, said, request.max_tokens, cancel)
 
@@ -112,14 +112,15 @@ class LlamaChat:
             yield GenerateDone("stop", usage.input_tokens, 0, usage.cached_tokens)
 
     def _answer(
-        self, messages: list[PlainMessage], max_tokens: int | None, cancel: Cancel
+        self, messages: list[PlainMessage], request: GenerateRequest, cancel: Cancel
     ) -> Iterator[GenerateText | GenerateDone]:
         settings = self._settings
-        sampling = {"temperature": settings.temperature, "top_p": settings.top_p}
+        temperature = settings.temperature if request.temperature is None else request.temperature
+        sampling = {"temperature": temperature, "top_p": settings.top_p}
         if settings.seed is not None:
             sampling["seed"] = settings.seed
         reason = "stop"
-        for chunk in self._fitting(messages, {"max_tokens": max_tokens or settings.max_tokens} | sampling, cancel):
+        for chunk in self._fitting(messages, {"max_tokens": request.max_tokens or settings.max_tokens} | sampling, cancel):
             for choice in chunk["choices"]:
                 if text := choice["delta"].get("content"):
                     yield GenerateText(text)

@@ -161,8 +161,9 @@ def _body(request: GenerateRequest, settings: OpenAIChatSettings) -> dict[str, A
     if max_tokens is not None:
         default = "max_completion_tokens" if settings.base_url.startswith(_OPENAI) else "max_tokens"
         body[settings.max_tokens_field or default] = max_tokens
-    if settings.temperature is not None:
-        body["temperature"] = settings.temperature
+    temperature = settings.temperature if request.temperature is None else request.temperature
+    if temperature is not None:
+        body["temperature"] = temperature
     if settings.usage:
         body["stream_options"] = {"include_usage": True}
     if settings.extra_body:

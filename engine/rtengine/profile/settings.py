@@ -34,6 +34,10 @@ class Limits(Settings):
     session_seconds: float = Field(3600, gt=0, description="A session ends after this, with `session_expired`")
     response_seconds: float = Field(120, gt=0, description="A response that takes longer fails")
     transcription_seconds: float = Field(30, gt=0, description="A transcription that takes longer fails")
+    speculative_answers: bool = Field(
+        True,
+        description="Begin the answer in the pause before a turn is over; what the user goes on to say wastes its tokens",
+    )
     message_bytes: int = Field(24 << 20, ge=1 << 16, description="Largest frame a client may send")
     buffer_seconds: float = Field(600, gt=0, description="Audio the input buffer holds before a commit")
     write_buffer_bytes: int = Field(

@@ -18,6 +18,7 @@ from rtengine.pipeline.stage import load_stage
 from rtengine.profile.load import Profile
 from rtengine.protocol.errors import APIError, api_error
 from rtengine.protocol.ids import Ids
+from rtengine.protocol.sampling import sampled_session
 from rtengine.protocol.session import RealtimeSession, TranscriptionSession
 from rtengine.protocol.session import Session as SessionObject
 from rtengine.server.serve import run as run_server
@@ -43,8 +44,6 @@ class Sessions:
 
     def __call__(self, request: ConnectRequest) -> Session:
         """Raises APIError for a client that cannot be served."""
-        if request.dialect == "beta":
-            raise api_error("beta_api_shape_disabled")
         ids = Ids()
         session = self._session(request, ids.new("sess"))
         return Session(session, self._machines, self._detector, self._profile.limits, ids, self._abilities)
@@ -69,9 +68,16 @@ class Sessions:
                 code="invalid_model",
                 close_code=4000,
             )
-        return profile.model_copy(
+        session = profile.model_copy(
             deep=True, update={"id": session_id, "model": request.model, "expires_at": expires_at}
         )
+        return sampled_session(session, self._temperature()) if request.dialect == "beta" else session
+
+    def _temperature(self) -> float | None:
+        """The chat model's own, if its settings have one."""
+        chat = self._profile.models.get("chat")
+        temperature: float | None = getattr(chat and chat.settings, "temperature", None)
+        return temperature
 
 
 def abilities(profile: Profile) -> Abilities:

@@ -13,7 +13,7 @@ from rtengine.models.jobs import FINAL, Result
 from rtengine.observe.log import SessionLog
 from rtengine.observe.timeline import Timeline
 from rtengine.pipeline.host import PipelineHost
-from rtengine.protocol.client import parse_client_event
+from rtengine.protocol.dialect import GA, Dialect
 from rtengine.protocol.errors import APIError, api_error
 from rtengine.server.outlet import Outlet
 from rtengine.server.refusal import error_event, internal_error
@@ -38,11 +38,14 @@ INTERNAL_ERROR = 1011
 class Shell:
     """Drives one session until it closes, the client is gone, or it fails. Its methods never raise."""
 
-    def __init__(self, session: Session, outlet: Outlet, host: PipelineHost, log: SessionLog) -> None:
+    def __init__(
+        self, session: Session, outlet: Outlet, host: PipelineHost, log: SessionLog, dialect: Dialect | None = None
+    ) -> None:
         self._session = session
         self._outlet = outlet
         self._host = host
         self._log = log
+        self._dialect = dialect or GA()
         self._loop = asyncio.get_running_loop()
         self._timeline = Timeline()
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -63,7 +66,7 @@ class Shell:
             return
         event: SessionInput
         try:
-            event = api_error("binary_frame") if isinstance(message, bytes) else parse_client_event(message)
+            event = api_error("binary_frame") if isinstance(message, bytes) else self._dialect.parse(message)
         except APIError as error:
             event = error.with_traceback(None)  # its frames would keep this message alive until the next collection
         except Exception as error:
@@ -118,7 +121,8 @@ class Shell:
         for effect in effects:
             match effect:
                 case Send(event):
-                    self._outlet.send(event)
+                    for told in self._dialect.told(event):
+                        self._outlet.send(told)
                     timing = self._timeline.sent(event, now)
                     if timing is not None:
                         self._log.turn(timing)

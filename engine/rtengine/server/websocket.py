@@ -9,12 +9,14 @@ from websockets.asyncio.server import ServerConnection
 from websockets.typing import Subprotocol
 
 from rtengine.observe.log import SessionLog
-from rtengine.protocol.errors import APIError, api_error
+from rtengine.protocol.beta.dialect import Beta
+from rtengine.protocol.dialect import GA, Dialect
+from rtengine.protocol.errors import APIError
 from rtengine.server import refusal
 from rtengine.server.connect import SUBPROTOCOL, connect_request
 from rtengine.server.door import Door
 from rtengine.server.outlet import Outlet
-from rtengine.server.sessions import Session
+from rtengine.server.sessions import ConnectRequest, Session
 from rtengine.server.shell import INTERNAL_ERROR, Shell
 from rtengine.server.site import Site
 
@@ -29,13 +31,15 @@ async def serve_websocket(site: Site, connection: ServerConnection) -> None:
     door = cast(Door, connection)
     unnamed = SessionLog("", None)
     outlet = Outlet(door, site.limits.write_buffer_bytes, unnamed)
-    session = _open(site, door, outlet, unnamed)
-    if session is None:
+    opened = _open(site, door, outlet, unnamed)
+    session = None
+    if opened is None:
         door.inlet.close()
     else:
+        session, dialect = opened
         log = SessionLog(session.id)
         outlet.log = log
-        shell = Shell(session, outlet, site.host, log)
+        shell = Shell(session, outlet, site.host, log, dialect)
         log.info("session opened", remote=door.upgrade.remote)
         shell.start()
         site.entered(shell)
@@ -50,13 +54,12 @@ async def serve_websocket(site: Site, connection: ServerConnection) -> None:
         log.info("session closed", code=door.close_code)
 
 
-def _open(site: Site, door: Door, outlet: Outlet, log: SessionLog) -> Session | None:
+def _open(site: Site, door: Door, outlet: Outlet, log: SessionLog) -> tuple[Session, Dialect] | None:
     """Make the session, or tell the client why there is none and begin to close."""
     try:
         request = connect_request(door.upgrade)
-        if request.dialect == "beta":
-            raise api_error("beta_api_shape_disabled")
-        return site.sessions(request)
+        session = site.sessions(request)
+        return session, _dialect(request, session)
     except APIError as error:
         log.info("session refused", remote=door.upgrade.remote, code=error.code)
         outlet.send(refusal.error_event(error))
@@ -66,3 +69,7 @@ def _open(site: Site, door: Door, outlet: Outlet, log: SessionLog) -> Session | 
         outlet.send(refusal.error_event(refusal.internal_error()))
         outlet.close(INTERNAL_ERROR, "internal error")
     return None
+
+
+def _dialect(request: ConnectRequest, session: Session) -> Dialect:
+    return Beta(session.conversation_id) if request.dialect == "beta" else GA()

@@ -6,6 +6,7 @@ from rtengine.protocol.formats import voice_name
 from rtengine.protocol.ids import Ids
 from rtengine.protocol.items import AssistantMessage, FunctionCall, Item, ItemReference
 from rtengine.protocol.response import Response, ResponseAudio, ResponseAudioOutput, ResponseCreateParams
+from rtengine.protocol.sampling import sampled_response
 from rtengine.protocol.session import RealtimeSession
 from rtengine.session.content import given_audio, given_text, needs_transcript
 from rtengine.session.conversation import Record
@@ -35,7 +36,7 @@ def new_answer(data: SessionData, response_id: str, params: ResponseCreateParams
         ),
         metadata=asked.metadata,
     )
-    return Answer(response, params, given_context(data, asked, ids))
+    return Answer(sampled_response(response, session, params), params, given_context(data, asked, ids))
 
 
 def given_context(data: SessionData, params: ResponseCreateParams, ids: Ids) -> list[Record] | None:

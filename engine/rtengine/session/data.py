@@ -9,7 +9,7 @@ from rtengine.profile.settings import Limits
 from rtengine.protocol.response import Response, ResponseCreateParams
 from rtengine.protocol.session import Session as SessionObject
 from rtengine.session.conversation import Conversation, Record
-from rtengine.session.early import EarlyTranscript
+from rtengine.session.early import EarlyJob
 from rtengine.session.input_audio import InputAudio
 from rtengine.session.speech import Speech
 from rtengine.session.usage import Tally
@@ -40,7 +40,8 @@ class SessionData:
     """Responses that have begun and not ended, by id."""
     speeches: dict[str, Speech] = field(default_factory=dict)
     """Spoken items in the making, by item id."""
-    early: EarlyTranscript | None = None
+    early_transcript: EarlyJob | None = None
+    early_answer: EarlyJob | None = None
     context_start: str | None = None
     """First item the chat model still reads, once the conversation has been cut."""
     warmed: str = ""

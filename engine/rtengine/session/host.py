@@ -8,11 +8,12 @@ from typing import Any
 
 from rtengine.chart.instance import Instance
 from rtengine.chart.plan import Plan
-from rtengine.models.jobs import Result
+from rtengine.models.jobs import Request
 from rtengine.protocol.server import SERVER_EVENTS
 from rtengine.protocol.session import Session
 from rtengine.protocol.wire import WireModel
 from rtengine.session.data import SessionData
+from rtengine.session.early import EarlyJob
 from rtengine.session.effects import Send
 from rtengine.session.functions import Functions
 from rtengine.session.outbox import Outbox, event_name
@@ -104,26 +105,27 @@ class SessionHost:
     def start(self, instance: Instance, prefix: str, service: str, request: dict[str, Any]) -> str:
         if service == "generate":
             answer = self._data.answers[request["response_id"]]
-            return self._outbox.start(instance, prefix, generate_request(self._data, answer))
-        return self._transcribe(instance, prefix, request["item_id"])
-
-    def _transcribe(self, instance: Instance, prefix: str, item_id: str) -> str:
-        """Start a transcription, or take over the one that was begun when the turn seemed over."""
-        early, self._data.early = self._data.early, None
+            early, self._data.early_answer = self._data.early_answer, None
+            return self._adopt_or_start(early, instance, prefix, generate_request(self._data, answer))
+        early, self._data.early_transcript = self._data.early_transcript, None
+        item_id = request["item_id"]
         if early is not None and early.item_id == item_id:
-            self._outbox.hand_over(early.job_id, instance, prefix)
-            for result in early.results:
-                self.post(instance, prefix, result)
-            return early.job_id
-        if early is not None:
-            self._outbox.cancel(early.job_id)
+            return self._adopt_or_start(early, instance, prefix, early.request)
         clip = self._data.conversation.records[item_id].clip
         if clip is None:
             raise LookupError(f"item {item_id} has no audio to transcribe")
-        return self._outbox.start(instance, prefix, transcribe_request(self._data.session, clip))
+        return self._adopt_or_start(early, instance, prefix, transcribe_request(self._data.session, clip))
 
-    def post(self, instance: Instance, prefix: str, result: Result) -> None:
-        instance.system.post(instance, event_name(prefix, result), result)
+    def _adopt_or_start(self, early: EarlyJob | None, instance: Instance, prefix: str, request: Request) -> str:
+        """Take over the job that was begun on speculation if it was asked the same; else start one."""
+        if early is None or early.request != request:
+            if early is not None:
+                self._outbox.cancel(early.job_id)
+            return self._outbox.start(instance, prefix, request)
+        self._outbox.hand_over(early.job_id, instance, prefix)
+        for result in early.results:
+            instance.system.post(instance, event_name(prefix, result), result)
+        return early.job_id
 
     def stop(self, instance: Instance, job_id: str) -> None:
         self._outbox.cancel(job_id)

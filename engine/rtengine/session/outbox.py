@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rtengine.models.jobs import FINAL, Job, JobFailed, Request, Result
-from rtengine.session.early import EarlyTranscript
+from rtengine.session.early import EarlyJob
 from rtengine.session.effects import Cancel, ClearTimer, Close, Effect, SetTimer, Start
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Outbox:
     effects: list[Effect] = field(default_factory=list)
     closing: Close | None = None
     """How the connection is to be closed after this step."""
-    _jobs: dict[str, tuple[Instance | EarlyTranscript | None, str]] = field(default_factory=dict)
+    _jobs: dict[str, tuple[Instance | EarlyJob | None, str]] = field(default_factory=dict)
     _timers: dict[str, tuple[Instance, str]] = field(default_factory=dict)
     _timer_ids: dict[Hashable, str] = field(default_factory=dict)
     _timer_count: int = 0
@@ -40,7 +40,7 @@ class Outbox:
 
     # --- jobs
 
-    def start(self, owner: Instance | EarlyTranscript | None, prefix: str, request: Request, job_id: str = "") -> str:
+    def start(self, owner: Instance | EarlyJob | None, prefix: str, request: Request, job_id: str = "") -> str:
         """Start a job whose results go to ``owner`` as ``<prefix>.<result>``. Nobody waits for a job without owner."""
         job_id = job_id or self.ids.new("job")
         self._jobs[job_id] = (owner, prefix)
@@ -57,7 +57,7 @@ class Outbox:
         if self._jobs.pop(job_id, None) is not None:
             self.effects.append(Cancel(job_id))
 
-    def owner(self, job_id: str, result: Result) -> tuple[Instance | EarlyTranscript | None, str]:
+    def owner(self, job_id: str, result: Result) -> tuple[Instance | EarlyJob | None, str]:
         """Who waits for a result, and under which event name; (None, "") when nobody does."""
         owner, prefix = self._jobs.get(job_id, (None, ""))
         if isinstance(result, FINAL):

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rtengine.audio.buffer import AudioClip
 from rtengine.models.jobs import GenerateRequest, SpeakRequest, TranscribeRequest
+from rtengine.protocol.items import UserMessage
+from rtengine.protocol.parts import InputAudio
+from rtengine.protocol.response import Response
+from rtengine.protocol.sampling import temperature_of
 from rtengine.protocol.session import RealtimeSession, Session
 from rtengine.session.context import chat_tool_choice, chat_tools, messages, newest, room, tokens
 from rtengine.session.conversation import Record
@@ -39,6 +45,18 @@ def generate_request(data: SessionData, answer: Answer) -> GenerateRequest:
         parallel_tool_calls=session.parallel_tool_calls if parallel is None else parallel,
         max_tokens=limit if isinstance(limit, int) else None,
         reasoning_effort=effort.effort if effort else None,
+        temperature=temperature_of(answer.response),
+    )
+
+
+def early_generate_request(data: SessionData, item_id: str, transcript: str) -> GenerateRequest:
+    """What the chat model would be asked if the turn were over now, and the user had said ``transcript``."""
+    session = realtime(data)
+    spoken = UserMessage(id=item_id, content=[InputAudio(transcript=transcript)])
+    answer = Answer(Response(id="", max_output_tokens=session.max_output_tokens), None, None)
+    records = [*context(data, answer), Record(spoken, words=transcript)]
+    return replace(
+        generate_request(data, answer), messages=messages(session.instructions, fitting(data, answer, records))
     )
 
 
@@ -70,13 +88,15 @@ def overflows(data: SessionData, answer: Answer) -> bool:
 def window(data: SessionData, answer: Answer) -> list[Record]:
     """What of the context fits. A conversation that was cut stays cut, so that the model's cache stays good."""
     records = context(data, answer)
-    space = room(realtime(data), instructions_of(data, answer), data.limits.context_tokens)
-    if tokens(records) <= space.tokens:
-        return records
-    kept = newest(records, space.retained)
-    if answer.records is None:
+    kept = fitting(data, answer, records)
+    if answer.records is None and len(kept) < len(records):
         data.context_start = kept[0].item.id
     return kept
+
+
+def fitting(data: SessionData, answer: Answer, records: list[Record]) -> list[Record]:
+    space = room(realtime(data), instructions_of(data, answer), data.limits.context_tokens)
+    return records if tokens(records) <= space.tokens else newest(records, space.retained)
 
 
 def warm_request(data: SessionData) -> GenerateRequest | None:

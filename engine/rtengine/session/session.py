@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rtengine.chart.definition import Definition
 from rtengine.chart.system import System
 from rtengine.models.abilities import Abilities
+from rtengine.models.jobs import TranscribeDone
 from rtengine.profile.settings import Limits
 from rtengine.protocol.client import (
     ClientEvent,
@@ -24,7 +25,7 @@ from rtengine.protocol.session import apply_update
 from rtengine.session.content import check_audio, in_words
 from rtengine.session.conversation import Conversation
 from rtengine.session.data import SessionData
-from rtengine.session.early import EarlyTranscript
+from rtengine.session.early import EarlyJob
 from rtengine.session.effects import Disconnected, Draining, Effect, JobResult, TimerFired
 from rtengine.session.host import SessionHost, Taken
 from rtengine.session.input_audio import DetectorFactory, InputAudio
@@ -71,6 +72,11 @@ class Session:
         self._parts = {name: self.system.start(name) for name in PARTS}
 
     @property
+    def conversation_id(self) -> str:
+        """Of the default conversation."""
+        return self.data.conversation.id
+
+    @property
     def closed(self) -> bool:
         """The session has ended: it answers nothing any more."""
         return self._parts["session"].ended
@@ -115,8 +121,10 @@ class Session:
 
     def _result(self, event: JobResult) -> None:
         owner, name = self._outbox.owner(event.job_id, event.result)
-        if isinstance(owner, EarlyTranscript):
+        if isinstance(owner, EarlyJob):
             owner.results.append(event.result)
+            if isinstance(event.result, TranscribeDone):
+                self._tell("turn", "early.transcript", event.result)
         elif owner is not None:
             self.system.handle(owner, name, event.result)
 

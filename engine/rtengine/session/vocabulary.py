@@ -80,6 +80,7 @@ HOST: Mapping[str, type | None] = {
     "vad.silence": Edge,
     "vad.resumed": Edge,
     "vad.ended": Edge,
+    "early.transcript": TranscribeDone,
     "speak.audio": SpeakAudio,
     "speak.done": SpeakDone,
     "speak.failed": JobFailed,

@@ -90,7 +90,7 @@ class Assembly:
             self._fields = metadata
         if envelope.fin:
             self._last = envelope.seq
-        if self._last is None or len(self._parts) <= self._last:
+        if self._last is None or any(seq not in self._parts for seq in range(self._last + 1)):
             return None
         whole = b"".join(self._parts[seq] for seq in range(self._last + 1))
         return Job(envelope.job_id, envelope.session_id, unpack_request(envelope.name, self._fields, whole))

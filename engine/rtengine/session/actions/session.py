@@ -23,7 +23,7 @@ class SessionActions:
     def warm(self, instance: Instance) -> None:
         """Let the chat model read the prompt ahead, if it has not read this one."""
         request = warm_request(self._data)
-        prompt = repr((request.messages, request.tools)) if request else ""
+        prompt = repr((request.messages[0], request.tools)) if request else ""
         if request is not None and prompt != self._data.warmed:
             self._outbox.start(None, "generate", request)
         self._data.warmed = prompt

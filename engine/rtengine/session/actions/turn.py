@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from rtengine.chart.instance import Instance
+from rtengine.models.jobs import Request
 from rtengine.protocol.items import UserMessage
 from rtengine.protocol.parts import InputAudio
 from rtengine.session.conversation import Record
 from rtengine.session.data import SessionData
-from rtengine.session.early import EarlyTranscript
+from rtengine.session.early import EarlyJob
 from rtengine.session.outbox import Outbox
-from rtengine.session.request import transcribe_request
+from rtengine.session.request import early_generate_request, transcribe_request
 
 
 class TurnActions:
@@ -31,18 +32,27 @@ class TurnActions:
         self._data.input.reset()
 
     def transcribe_early(self, instance: Instance, item_id: str, start_ms: int) -> None:
-        """Begin to transcribe the turn so far, on the chance that it is over."""
+        """Begin to transcribe the turn so far, on the chance that it is over: what a commit adds is silence."""
         self.discard_early(instance)
-        clip = self._data.input.buffer.cut(start_ms)
-        job_id = self._outbox.ids.new("job")
-        self._data.early = EarlyTranscript(item_id, job_id)
-        request = transcribe_request(self._data.session, clip)
-        self._outbox.start(self._data.early, "transcribe", request, job_id)
+        request = transcribe_request(self._data.session, self._data.input.buffer.cut(start_ms))
+        self._data.early_transcript = self._begin("transcribe", item_id, request)
+
+    def answer_early(self, instance: Instance, item_id: str, transcript: str) -> None:
+        """Begin the answer to a turn that may be over. It counts only if, in the end, the model is asked the same."""
+        request = early_generate_request(self._data, item_id, transcript)
+        self._data.early_answer = self._begin("generate", item_id, request)
 
     def discard_early(self, instance: Instance) -> None:
-        early, self._data.early = self._data.early, None
-        if early is not None:
-            self._outbox.cancel(early.job_id)
+        """The turn goes on: neither its words nor the answer to them count."""
+        for early in (self._data.early_transcript, self._data.early_answer):
+            if early is not None:
+                self._outbox.cancel(early.job_id)
+        self._data.early_transcript = self._data.early_answer = None
+
+    def _begin(self, stage: str, item_id: str, request: Request) -> EarlyJob:
+        early = EarlyJob(item_id, self._outbox.ids.new("job"), request)
+        self._outbox.start(early, stage, request, early.job_id)
+        return early
 
     def commit_audio(self, instance: Instance, item_id: str, start_ms: int, end_ms: int) -> None:
         """Make the audio between two moments of the audio clock the next item of the conversation."""
