@@ -12,6 +12,7 @@ compares with it; `~` wants a key left out).
 from __future__ import annotations
 
 import base64
+import copy
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -20,20 +21,20 @@ from typing import Any
 import numpy as np
 import pydantic_core
 from numpy.typing import NDArray
-from openai.types.realtime import RealtimeServerEvent
-from pydantic import Field, TypeAdapter
 from ruamel.yaml import YAML
-from typing_extensions import Annotated
+from tests.strict import check_beta, check_ga
 
 from rtengine.audio.activity import Edge
 from rtengine.chart.definition import Definition
 from rtengine.models import jobs
 from rtengine.models.abilities import Abilities
 from rtengine.profile.settings import Limits
-from rtengine.protocol.client import parse_client_event
+from rtengine.protocol.beta.dialect import Beta
+from rtengine.protocol.dialect import GA, Dialect
 from rtengine.protocol.errors import APIError
 from rtengine.protocol.ids import Ids
 from rtengine.protocol.server import SERVER_EVENTS
+from rtengine.protocol.sampling import sampled_session
 from rtengine.protocol.session import RealtimeSession, TranscriptionSession, apply_update
 from rtengine.session.effects import (
     Cancel,
@@ -49,9 +50,6 @@ from rtengine.session.effects import (
     TimerFired,
 )
 from rtengine.session.session import Session
-
-OFFICIAL: TypeAdapter[Any] = TypeAdapter(Annotated[RealtimeServerEvent, Field(discriminator="type")])
-"""The server events as the official client types them."""
 
 RESULTS = {
     "transcript": lambda value: jobs.TranscribeDone(value, seconds=1.0),
@@ -97,11 +95,11 @@ class World:
         limits: Limits | None = None,
         taken: Any = None,
         abilities: Abilities | None = None,
+        dialect: str = "ga",
     ) -> None:
         ids = Ids(seed=7)
-        kind = RealtimeSession if intent == "realtime" else TranscriptionSession
-        initial = kind.model_validate({"id": "sess_1", "expires_at": 3600, **({"model": "m"} if intent == "realtime" else {})})
-        configured = apply_update(initial, {"type": intent, **(session or {})})
+        self.beta = dialect == "beta"
+        configured = apply_update(initial_session(intent, self.beta), {"type": intent, **(session or {})})
         self.activity = ToldActivity()
         self.now = 0.0
         self.sent: list[dict[str, Any]] = []
@@ -111,6 +109,7 @@ class World:
         self.closed: Close | None = None
         self.bound: dict[str, Any] = {}
         self.session = Session(configured, machines, lambda rate: self.activity, limits or Limits(), ids, abilities, taken)
+        self.dialect: Dialect = Beta(self.session.conversation_id, Ids(seed=8)) if self.beta else GA()
         self.perform(self.session.start(self.now))
 
     # --- the shell's part
@@ -119,8 +118,7 @@ class World:
         for effect in effects:
             match effect:
                 case Send(event):
-                    check_shape(event)
-                    self.sent.append(event)
+                    self.send(event)
                     self.everything.append(event)
                 case Start(job):
                     self.jobs[job.id] = job
@@ -133,13 +131,20 @@ class World:
                 case Close():
                     self.closed = effect
 
+    def send(self, event: dict[str, Any]) -> None:
+        before = copy.deepcopy(event)
+        for told in self.dialect.told(event):
+            (check_beta if self.beta else check_shape)(told)
+            self.sent.append(told)
+        assert event == before
+
     def receive(self, event: Any) -> None:
         self.perform(self.session.receive(event, self.now))
 
     def client(self, event: dict[str, Any] | str) -> None:
         frame = event if isinstance(event, str) else pydantic_core.to_json(event).decode()
         try:
-            self.receive(parse_client_event(self.resolve_text(frame)))
+            self.receive(self.dialect.parse(self.resolve_text(frame)))
         except APIError as error:
             self.receive(error)
 
@@ -281,6 +286,13 @@ def without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in mapping.items() if name != key}
 
 
+def initial_session(intent: str, beta: bool) -> RealtimeSession | TranscriptionSession:
+    if intent == "transcription":
+        return TranscriptionSession(id="sess_1", expires_at=3600)
+    session = RealtimeSession(id="sess_1", expires_at=3600, model="gpt-4o-realtime-preview" if beta else "m")
+    return sampled_session(session, None) if beta else session
+
+
 def prefill(job: jobs.Job) -> bool:
     return isinstance(job.request, jobs.GenerateRequest) and job.request.prefill_only
 
@@ -289,7 +301,7 @@ def check_shape(event: dict[str, Any]) -> None:
     """Ours and the official client's own types must both take the event, and ours must give back just this event."""
     model = SERVER_EVENTS[event["type"]]
     assert model.model_validate(event).wire() == event
-    OFFICIAL.validate_python(event, strict=False)
+    check_ga(event)
 
 
 def load(path: Path) -> dict[str, Any]:

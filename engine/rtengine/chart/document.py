@@ -1,4 +1,4 @@
-"""The machine file as pydantic models. The editors' JSON Schema is generated from here, so every field has a description."""
+"""The machine file as pydantic models. The editors' JSON Schema is made from here, so every field has a description."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Events(Node):
     """The machine's alphabet, by who sends the events."""
 
     client: list[EventName] = Field(default_factory=list, description="Client events this machine answers")
-    host: list[EventName] = Field(default_factory=list, description="Events of the session's shell and its audio front end")
+    host: list[EventName] = Field(default_factory=list, description="Events of the shell and the audio front end")
     peer: dict[EventName, EventDeclaration | None] = Field(
         default_factory=dict, description="Events other machines send to this one"
     )
@@ -126,7 +126,7 @@ Step = Annotated[
 
 
 class Transition(Node):
-    """One row: when its guard holds, leave for the target and do the steps. The first row whose guard holds is taken."""
+    """One row: when its guard holds, go to the target and do the steps. The first row whose guard holds is taken."""
 
     doc: str = Field("", description="Why this row is here")
     when: str | None = Field(None, description="Guard expression; without it the row is always taken")
@@ -138,11 +138,11 @@ class Transition(Node):
 class After(Transition):
     """A row taken when the state has lasted for a while."""
 
-    delay: str | int | float = Field(description="Seconds, or a duration such as `500ms`, `8s`, `2m`, or `=expression` in seconds")
+    delay: str | int | float = Field(description="Seconds, or `500ms`, `8s`, `2m`, or `=expression` in seconds")
 
 
 class Invoke(Node):
-    """A service that runs while the state is active. Its results come as `<id>.<event>`; leaving the state cancels it."""
+    """A service that runs while the state is active. Its results are `<id>.<event>`; leaving the state cancels it."""
 
     run: str = Field(description="Name of the service")
     id: Name | None = Field(None, description="Prefix of its events; the service's name when not given")
@@ -158,8 +158,8 @@ class State(Node):
     )
     entry: list[Step] = Field(default_factory=list, description="Steps on entering")
     exit: list[Step] = Field(default_factory=list, description="Steps on leaving, whatever the reason")
-    on: dict[str, list[Transition]] = Field(default_factory=dict, description="Event to rows; `*` is any event not named")
-    always: list[Transition] = Field(default_factory=list, description="Rows tried whenever the machine has come to rest")
+    on: dict[str, list[Transition]] = Field(default_factory=dict, description="Event to rows; `*` is any other event")
+    always: list[Transition] = Field(default_factory=list, description="Rows tried when the machine has come to rest")
     after: list[After] = Field(default_factory=list, description="Rows taken after a delay")
     done: list[Transition] = Field(default_factory=list, description="Rows taken when a final child has been entered")
     invoke: list[Invoke] = Field(default_factory=list, description="Services that run while this state is active")

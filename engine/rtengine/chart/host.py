@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Host(Protocol):
-    """All calls are synchronous and short; nothing here may run the chart again. ``None`` in ``job`` ids never occurs."""
+    """All calls are synchronous and short; nothing here may run the chart again."""
 
     roots: Any
     """Object with an attribute per root of the vocabulary."""
@@ -32,7 +32,7 @@ class Host(Protocol):
         """Cancel a service whose state was left, finished or not."""
 
     def set_timer(self, instance: Instance, timer: str, delay: float) -> None:
-        """Fire ``timer`` in ``delay`` seconds; the host posts ``instance.timer(timer)`` back. Replaces one of the same name."""
+        """Call ``instance.timer(timer)`` in ``delay`` seconds. Replaces one of the same name."""
 
     def clear_timer(self, instance: Instance, timer: str) -> None: ...
 

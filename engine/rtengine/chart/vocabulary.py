@@ -1,4 +1,4 @@
-"""The words a machine file may use. The chart knows nothing of realtime or audio: whoever runs it says what there is."""
+"""The words a machine file may use. The chart knows nothing of realtime: whoever runs it says what there is."""
 
 from __future__ import annotations
 

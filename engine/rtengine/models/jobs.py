@@ -6,8 +6,8 @@ files use (``generate.text``). Jobs and results carry plain data only, so that a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 ChatMessage = dict[str, Any]
 """One message in the shape of the chat completions API (``role``, ``content``, ``tool_calls``, ``tool_call_id``)."""
@@ -44,6 +44,8 @@ class GenerateRequest:
     """None: as the model's settings have it."""
     prefill_only: bool = False
     """Read the prompt into the model's cache and answer nothing: the next generation starts sooner."""
+    judge_only: bool = False
+    """Answer nothing: tell, as ``JudgeDone``, how likely it is that the last message is complete as it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,29 @@ class SpeakRequest:
     """Samples per second of the audio to return; 8000 for G.711."""
 
 
-Request = TranscribeRequest | GenerateRequest | SpeakRequest
+@dataclass(frozen=True, slots=True)
+class McpAddress:
+    """An MCP server: one of the profile's, named by its label alone, or one that a client gave, with its URL."""
+
+    label: str
+    url: str | None = None
+    authorization: str | None = field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRequest:
+    """Run a tool on the server, or ask an MCP server which ones it has."""
+
+    stage: ClassVar[str] = "tool"
+    name: str | None
+    """A tool of the profile, or of ``server``; None lists those of ``server``."""
+    arguments: str = "{}"
+    """As the chat model wrote them: a JSON object, if all is well."""
+    server: McpAddress | None = None
+
+
+Request = TranscribeRequest | GenerateRequest | SpeakRequest | ToolRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +149,15 @@ class GenerateDone:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeDone:
+    """Whether somebody who has said so much and paused has finished. Ends a job with ``judge_only``."""
+
+    name: ClassVar[str] = "judge.done"
+    probability: float
+    """From 0 to 1, on the scale of a language model that goes on writing: 0.1 is as good as certain."""
+
+
+@dataclass(frozen=True, slots=True)
 class SpeakAudio:
     name: ClassVar[str] = "speak.audio"
     audio: bytes
@@ -137,6 +170,26 @@ class SpeakAudio:
 @dataclass(frozen=True, slots=True)
 class SpeakDone:
     name: ClassVar[str] = "speak.done"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDone:
+    """A tool has run. One that went wrong has an ``error``, which the chat model is told."""
+
+    name: ClassVar[str] = "tool.done"
+    output: str = ""
+    error: str | None = None
+    kind: Literal["tool_execution_error", "protocol_error", "http_error"] = "tool_execution_error"
+    """What went wrong: the tool itself, the MCP protocol, or the way there."""
+    code: int | None = None
+    """Of the MCP protocol or of HTTP."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolListDone:
+    name: ClassVar[str] = "tool.listed"
+    tools: tuple[dict[str, Any], ...]
+    """Each with ``name``, ``input_schema`` and, where the server tells them, ``description`` and ``annotations``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +209,11 @@ Result = (
     | GenerateCall
     | GenerateArguments
     | GenerateDone
+    | JudgeDone
     | SpeakAudio
     | SpeakDone
     | JobFailed
 )
 
-FINAL = (TranscribeDone, GenerateDone, SpeakDone, JobFailed)
+FINAL = (TranscribeDone, GenerateDone, JudgeDone, SpeakDone, JobFailed)
 """Exactly one of these ends every job that was not cancelled."""

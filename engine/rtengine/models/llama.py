@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import atexit
 import json
+import math
+import re
 import secrets
 import threading
 from collections.abc import Callable, Iterator
@@ -34,6 +36,15 @@ from rtengine.models.tool_router import Function, choose
 _WEIGHTS = "smollm2-135m"
 _ARGUMENT_TOKENS = 512
 _SLOT_POLL_SECONDS = 0.02
+
+_CHATML = b"<|im_start|>"
+_HEADER_BYTES = 16 << 20
+"""The vocabulary of a GGUF file stands at its beginning."""
+_UNFINISHED = "<|im_start|>system\nYou are a helpful voice assistant.<|im_end|>\n<|im_start|>user\n{}"
+_ENDINGS = frozenset(("<|im_end|>", ".", "?", "!"))
+_CANDIDATES = 200
+_TRAILING = re.compile(r"[\s.?!…]+$")
+"""Transcribers write a full stop after anything: it tells nothing."""
 
 Chunk = dict[str, Any]
 """A chat completion chunk of the API, or ``{"error": {...}}``."""
@@ -63,8 +74,12 @@ class LlamaSettings(BaseModel):
 class LlamaChat:
     """The ``ChatModel`` port. Safe to call from any number of threads; ``slots`` of them are served at once."""
 
-    def __init__(self, server: Any, settings: LlamaSettings) -> None:
+    def __init__(self, server: Any, settings: LlamaSettings, chatml: bool = True) -> None:
+        """``chatml``: the model marks the turns of a conversation as ChatML does."""
         self._server = server
+        self._chatml = chatml
+        self._judging = threading.Lock()
+        """One judgement at a time: each takes some 40 ms, on a slot of its own."""
         self._settings = settings
         self._free = threading.Semaphore(settings.slots)
         self._running: set[threading.Thread] = set()
@@ -79,6 +94,8 @@ class LlamaChat:
     def close(self) -> None:
         """Stop what is running, each after its next token or batch of prompt, and wait for it."""
         self._closed.set()
+        with self._judging:
+            pass
         for thread in tuple(self._running):
             thread.join()
         atexit.unregister(self.close)
@@ -103,6 +120,23 @@ class LlamaChat:
         else:
             yield from self._call(function, said, request.max_tokens, cancel)
 
+    def judge(self, text: str, cancel: Cancel) -> float | None:
+        """The share of the model's next tokens that end the user's message: its end mark, or a closing full stop.
+
+        None for a model without ChatML, and for text after which the model would write half a character.
+        """
+        said = _TRAILING.sub("", text).replace("<|", "< |")
+        body = {"prompt": _UNFINISHED.format(said), "max_tokens": 1, "temperature": 0.0, "logprobs": _CANDIDATES}
+        with self._judging:
+            if cancel or self._closed.is_set() or not self._chatml:
+                return None
+            [choice] = self._server.handle_completions(body)["choices"]
+        if choice["logprobs"] is None:
+            return None
+        [token] = choice["logprobs"]["content"]
+        candidates = token["top_logprobs"]
+        return min(1.0, sum(math.exp(each["logprob"]) for each in candidates if each["token"].strip() in _ENDINGS))
+
     def _prefill(self, messages: list[PlainMessage], cancel: Cancel) -> Iterator[GenerateDone]:
         # llama.cpp writes one token even where none is asked for.
         usage = GenerateDone("stop")
@@ -116,11 +150,12 @@ class LlamaChat:
     ) -> Iterator[GenerateText | GenerateDone]:
         settings = self._settings
         temperature = settings.temperature if request.temperature is None else request.temperature
-        sampling = {"temperature": temperature, "top_p": settings.top_p}
+        limit = request.max_tokens or settings.max_tokens
+        body = {"max_tokens": limit, "temperature": temperature, "top_p": settings.top_p}
         if settings.seed is not None:
-            sampling["seed"] = settings.seed
+            body["seed"] = settings.seed
         reason = "stop"
-        for chunk in self._fitting(messages, {"max_tokens": request.max_tokens or settings.max_tokens} | sampling, cancel):
+        for chunk in self._fitting(messages, body, cancel):
             for choice in chunk["choices"]:
                 if text := choice["delta"].get("content"):
                     yield GenerateText(text)
@@ -238,10 +273,10 @@ def load(settings: LlamaSettings, progress: Callable[[str], None]) -> LlamaChat:
     path = settings.path or next(weights.locate(_WEIGHTS).glob("*.gguf"))
     try:
         with path.open("rb") as file:
-            magic = file.read(4)
+            header = file.read(_HEADER_BYTES)
     except OSError as error:
         raise ModelError(f"The chat model's weights cannot be read: {error}") from error
-    if magic != b"GGUF":
+    if not header.startswith(b"GGUF"):
         raise ModelError(f"{path} is not a GGUF file")
     progress(f"loading the chat model {path.name}")
     try:
@@ -252,13 +287,13 @@ def load(settings: LlamaSettings, progress: Callable[[str], None]) -> LlamaChat:
         server = xllamacpp.Server(_params(xllamacpp.CommonParams(), path, settings))
     except RuntimeError as error:
         raise ModelError(f"The chat model could not be loaded from {path}: {error}") from error
-    return LlamaChat(server, settings)
+    return LlamaChat(server, settings, _CHATML in header)
 
 
 def _params(params: Any, path: Path, settings: LlamaSettings) -> Any:
     params.model.path = str(path)
-    params.n_parallel = settings.slots
-    params.n_ctx = settings.slots * settings.context
+    params.n_parallel = settings.slots + 1  # one more for judgements, which then push no conversation out of its slot
+    params.n_ctx = params.n_parallel * settings.context
     params.n_batch = params.n_ubatch = settings.batch
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings.threads
     params.cache_ram_mib = 64

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,18 @@ class ChatModel(Protocol):
     def generate(
         self, request: GenerateRequest, cancel: Cancel
     ) -> Iterator[GenerateText | GenerateCall | GenerateArguments | GenerateDone]: ...
+
+
+@runtime_checkable
+class TurnJudge(Protocol):
+    """What a chat model may be able to do besides."""
+
+    def judge(self, text: str, cancel: Cancel) -> float | None:
+        """How likely it is that a user who has said ``text`` and paused has finished (see ``JudgeDone``).
+
+        None when the model cannot tell, for instance because it does not know the script.
+        """
+        ...
 
 
 class Voice(Protocol):

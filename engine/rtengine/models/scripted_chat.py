@@ -77,6 +77,9 @@ class ScriptedChatSettings(ScriptedSettings):
     """
 
     rules: list[ScriptedRule] = Field(default_factory=list, description="What to answer to what")
+    complete: Pattern = Field(
+        r"[.!?]\s*$", description="Regular expression: with `semantic_vad`, who has said what it finds has finished"
+    )
     delay_ms: Milliseconds = Field(0, description="Time before the first token of every answer, on top of the rule's")
     token_ms: Milliseconds = Field(0, description="Time before every further token, on top of the rule's")
 
@@ -113,6 +116,9 @@ class ScriptedChat:
             raise rule.fail.failure()
         finish = "tool_calls" if rule.calls and rule.finish == "stop" else rule.finish
         yield GenerateDone(finish, input_tokens, tokens)
+
+    def judge(self, text: str, cancel: Cancel) -> float | None:
+        return 1.0 if re.search(self._settings.complete, text, re.IGNORECASE) else 0.0
 
     def _rule(self, request: GenerateRequest) -> tuple[ScriptedRule, Places]:
         """The rule to follow, and what its places stand for."""

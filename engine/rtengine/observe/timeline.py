@@ -145,7 +145,7 @@ class Timeline:
         if marks is None or marks.audio is not None or marks.text is not None:
             return
         if isinstance(request, GenerateRequest):
-            if request.prefill_only:
+            if request.prefill_only or request.judge_only:
                 return
             marks.generating, marks.token, marks.clause = now, None, None
             self._jobs[job.id] = marks

@@ -15,17 +15,20 @@ from typing import ClassVar, Generic, TypeVar
 from pydantic import BaseModel
 
 from rtengine.models import registry
+from rtengine.models.chat_history import last_user_text, plain
+from rtengine.models.completeness import completeness
 from rtengine.models.jobs import (
     FINAL,
     GenerateRequest,
     Job,
     JobFailed,
+    JudgeDone,
     Request,
     Result,
     SpeakRequest,
     TranscribeRequest,
 )
-from rtengine.models.ports import Cancel, ChatModel, ModelFailure, Transcriber, Voice
+from rtengine.models.ports import Cancel, ChatModel, ModelFailure, Transcriber, TurnJudge, Voice
 from rtengine.pipeline.speech import spoken
 
 log = logging.getLogger(__name__)
@@ -114,7 +117,13 @@ class GenerateStage(Stage[ChatModel, GenerateRequest]):
     request = GenerateRequest
 
     def results(self, request: GenerateRequest, cancel: Cancel) -> Iterator[Result]:
-        return self.adapter.generate(request, cancel)
+        return self._judged(request, cancel) if request.judge_only else self.adapter.generate(request, cancel)
+
+    def _judged(self, request: GenerateRequest, cancel: Cancel) -> Iterator[Result]:
+        """The model's judgement; that of the text's form where the model has none."""
+        said = last_user_text(plain(request.messages))
+        probability = self.adapter.judge(said, cancel) if isinstance(self.adapter, TurnJudge) else None
+        yield JudgeDone(completeness(said) if probability is None else probability)
 
 
 class SpeakStage(Stage[Voice, SpeakRequest]):

@@ -36,12 +36,12 @@ class Limits(Settings):
     transcription_seconds: float = Field(30, gt=0, description="A transcription that takes longer fails")
     speculative_answers: bool = Field(
         True,
-        description="Begin the answer in the pause before a turn is over; what the user goes on to say wastes its tokens",
+        description="Begin the answer in the pause before a turn is over; if the user goes on, its tokens are wasted",
     )
     message_bytes: int = Field(24 << 20, ge=1 << 16, description="Largest frame a client may send")
     buffer_seconds: float = Field(600, gt=0, description="Audio the input buffer holds before a commit")
     write_buffer_bytes: int = Field(
-        16 << 20, ge=1 << 16, description="Unsent output after which a client that does not read is dropped"
+        16 << 20, ge=1 << 16, description="Unsent output that drops a client"
     )
     request_bytes: int = Field(1 << 20, ge=1 << 10, description="Largest body of an HTTP request")
     request_seconds: float = Field(10, gt=0, description="An HTTP request, or a handshake, must be complete by then")

@@ -201,7 +201,10 @@ class HttpConnection(asyncio.Protocol):
         self._raw.clear()
         self._arm(LINGER_SECONDS)
         if self._transport.can_write_eof():
-            self._transport.write_eof()
+            try:
+                self._transport.write_eof()
+            except OSError:  # the peer has hung up by itself
+                self._transport.abort()
 
     # --- deadlines -------------------------------------------------------------------------------------------------
 

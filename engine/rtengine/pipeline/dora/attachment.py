@@ -156,7 +156,6 @@ class Attachment:
 def open_here() -> Any:
     """The node that this process was started as."""
     import pyarrow  # noqa: F401  # else the first message waits for it
-
     from dora import Node
 
     sys.setswitchinterval(SWITCH_INTERVAL)
@@ -166,7 +165,6 @@ def open_here() -> Any:
 def open_dynamic(name: str, daemon_port: int, environment: Mapping[str, str]) -> Any:
     """The node ``name`` of the dataflow of the daemon at ``daemon_port``. Raises RuntimeError while it is not there."""
     import pyarrow  # noqa: F401
-
     from dora import Node
 
     given = {**ENVIRONMENT, **environment}

@@ -82,7 +82,7 @@ class PacedStage(Stage[Any, Any]):
             self._leads.end(job.id)
 
     def results(self, request: Any, cancel: Cancel) -> Iterator[Result]:
-        return cast(Iterator[Result], self._stage.results(request, cancel))
+        return self._stage.results(request, cancel)
 
 
 def paced(stage: AnyStage, leads: Leads) -> AnyStage:

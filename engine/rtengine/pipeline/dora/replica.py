@@ -1,0 +1,243 @@
+"""The server's view of one node: whether it lives, and how far each of its jobs has come.
+
+No I/O, and no clock but ticks: the host calls ``receive`` for every message of the node and ``tick`` for every tick of
+the dataflow's timer. dora loses messages without a word when a queue is full, a link is cut or a process is killed, so
+nothing is taken on trust: results are counted, and the node says four times a second which jobs it has and how many
+results of each it has sent.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from rtengine.models.jobs import FINAL, Job, JobFailed, Result
+from rtengine.pipeline.dora.codec import Malformed, Metadata, unpack_result
+from rtengine.pipeline.dora.envelope import CANCEL, CREDIT, STATUS, Envelope, fragments
+from rtengine.pipeline.dora.lead import CREDIT_EVERY, RESULTS_AHEAD
+from rtengine.pipeline.dora.status import READY, State, Status
+from rtengine.pipeline.host import Deliver
+
+log = logging.getLogger(__name__)
+
+TICKS_A_SECOND = 4
+_SILENT_TICKS = 6
+"""A node that says nothing for so long is taken for dead."""
+_LOADING_TICKS = 240
+"""While a model loads, its library may keep the node from saying anything."""
+_LOST_AFTER = 3
+"""What two statuses in a row miss may still be on its way; a third one does not agree by chance."""
+
+LOST = JobFailed("The server lost a message while processing the request.")
+ENDED = JobFailed("The server had an error while processing the request: a model stopped.")
+
+Send = Callable[[Metadata, bytes], bool]
+
+
+class Flight:
+    """A job at the node."""
+
+    __slots__ = ("credited", "deliver", "doubts", "held", "job", "next", "sent")
+
+    def __init__(self, job: Job, deliver: Deliver) -> None:
+        self.job = job
+        self.deliver = deliver
+        self.sent = False
+        """Whether all of its fragments are on their way."""
+        self.next = 0
+        """The number of the next result to deliver."""
+        self.credited = 0
+        self.held: dict[int, Result] = {}
+        """Results that overtook another."""
+        self.doubts = 0
+        """Statuses in a row that do not agree with what was received."""
+
+
+class Replica:
+    """One node of a stage. Methods that end jobs deliver their results at once."""
+
+    def __init__(self, name: str, stage: str, send: Send, epoch: int) -> None:
+        self.name = name
+        self.stage = stage
+        self.state: State | None = None
+        """None: not there, or not heard of for too long."""
+        self.progress = ""
+        self.failure: tuple[str, str] | None = None
+        """Sentence and hint of a node that could not load its model."""
+        self.deaths = 0
+        """How often its process ended before it was ready."""
+        self._send = send
+        self._epoch = epoch
+        self._incarnation = ""
+        self._ticks = 0
+        self._patience = _LOADING_TICKS
+        self._flights: dict[str, Flight] = {}
+        self._strangers: set[str] = set()
+
+    @property
+    def ready(self) -> bool:
+        return self.state == READY
+
+    @property
+    def jobs(self) -> int:
+        return len(self._flights)
+
+    def submit(self, job: Job, deliver: Deliver) -> Iterator[None]:
+        """Send a job, a fragment for every step of the iterator."""
+        flight = Flight(job, deliver)
+        self._flights[job.id] = flight
+        return self._sending(flight)
+
+    def cancel(self, job_id: str) -> bool:
+        """Forget a job, and tell the node; false if it is not here."""
+        flight = self._flights.pop(job_id, None)
+        if flight is None:
+            return False
+        self._tell_cancelled(flight.job.session_id, job_id)
+        return True
+
+    def receive(self, metadata: Mapping[str, Any], payload: bytes) -> None:
+        """A message of the node. One that makes no sense ends its job, if it names one."""
+        try:
+            envelope = Envelope.read(metadata)
+        except Malformed as error:
+            log.error("%s sent a message without an address: %s", self.name, error)
+            return
+        if envelope.name == STATUS:
+            self._status(envelope, payload)
+        elif envelope.epoch == self._epoch and envelope.incarnation == self._incarnation:
+            self._result(envelope, metadata, payload)
+
+    def tick(self) -> None:
+        """The dataflow's timer has run once more."""
+        self._ticks += 1
+        if self.state is not None and self._ticks > self._patience:
+            log.error("nothing heard from %s: taken for dead", self.name)
+            self.gone()
+
+    def died(self) -> None:
+        """The dataflow says that the node's process has ended."""
+        if self.state != READY:
+            self.deaths += 1
+        self.gone()
+
+    def gone(self, failure: JobFailed = ENDED) -> None:
+        """The node is not there any more: its jobs have failed."""
+        self.state = None
+        self._incarnation = ""
+        self._strangers.clear()
+        for flight in list(self._flights.values()):
+            self._finish(flight, failure)
+
+    # --- jobs -------------------------------------------------------------------------------------------------------
+
+    def _sending(self, flight: Flight) -> Iterator[None]:
+        for metadata, payload in fragments(flight.job, self._epoch):
+            if flight.job.id not in self._flights:
+                return
+            if not self._send(metadata, payload):
+                self._finish(flight, LOST)
+                return
+            yield
+        flight.sent = True
+
+    def _result(self, envelope: Envelope, metadata: Mapping[str, Any], payload: bytes) -> None:
+        flight = self._flights.get(envelope.job_id)
+        if flight is None:
+            self._stranger(envelope.session_id, envelope.job_id)
+            return
+        if envelope.seq < flight.next or envelope.seq > flight.next + 2 * RESULTS_AHEAD:
+            return  # sent twice, or so far ahead that those before it are lost: the node's status tells
+        try:
+            result = unpack_result(envelope.name, metadata, payload)
+        except Malformed as error:
+            log.error("%s sent a result that is none: %s", self.name, error)
+            self._tell_cancelled(envelope.session_id, envelope.job_id)
+            self._finish(flight, LOST)
+            return
+        flight.held[envelope.seq] = result
+        self._deliver(flight)
+
+    def _deliver(self, flight: Flight) -> None:
+        """What is next in order, as far as it is here."""
+        while (result := flight.held.pop(flight.next, None)) is not None:
+            flight.next += 1
+            flight.doubts = 0
+            if isinstance(result, FINAL):
+                self._finish(flight, result)
+                return
+            self._hand(flight, result)
+            if flight.job.id not in self._flights:
+                return  # cancelled by whoever got the result
+        if flight.next - flight.credited >= CREDIT_EVERY:
+            self._credit(flight)
+
+    def _finish(self, flight: Flight, result: Result) -> None:
+        if self._flights.pop(flight.job.id, None) is not None:
+            self._hand(flight, result)
+
+    def _hand(self, flight: Flight, result: Result) -> None:
+        try:
+            flight.deliver(flight.job.id, result)
+        except Exception:
+            log.exception("the receiver of job %s failed at '%s'", flight.job.id, result.name)
+
+    def _credit(self, flight: Flight) -> None:
+        flight.credited = flight.next
+        envelope = Envelope(CREDIT, flight.job.session_id, flight.job.id, self._epoch, flight.next)
+        self._send(envelope.metadata(), b"")
+
+    def _tell_cancelled(self, session_id: str, job_id: str) -> None:
+        self._send(Envelope(CANCEL, session_id, job_id, self._epoch).metadata(), b"")
+
+    def _stranger(self, session_id: str, job_id: str) -> None:
+        """The node works at a job that nobody waits for. It is told once, and again by each of its statuses."""
+        if job_id not in self._strangers:
+            self._strangers.add(job_id)
+            self._tell_cancelled(session_id, job_id)
+
+    # --- the node's word --------------------------------------------------------------------------------------------
+
+    def _status(self, envelope: Envelope, payload: bytes) -> None:
+        try:
+            status = Status.model_validate_json(payload)
+        except ValidationError as error:
+            log.error("%s sent a status that is none: %d findings", self.name, error.error_count())
+            return
+        if envelope.incarnation != self._incarnation:
+            if self._incarnation:
+                self.died()
+            self._incarnation = envelope.incarnation
+        self._ticks = 0
+        self._patience = _LOADING_TICKS if status.state == "loading" else self._silence(status)
+        if status.state != self.state:
+            log.debug("%s is %s", self.name, status.state)
+        self.state = status.state
+        self.progress = status.progress
+        self.failure = (status.progress, status.hint) if status.state == "failed" else None
+        if envelope.epoch == self._epoch:
+            self._compare(status)
+
+    def _silence(self, status: Status) -> int:
+        return max(_SILENT_TICKS, int(status.silence_seconds * TICKS_A_SECOND))
+
+    def _compare(self, status: Status) -> None:
+        """Hold what the node says it has against what is here."""
+        for flight in list(self._flights.values()):
+            if not flight.sent:
+                continue
+            theirs = status.jobs.get(flight.job.id)
+            # A job that has not come, or whose end has; or results that have not come.
+            flight.doubts = flight.doubts + 1 if theirs is None or theirs > flight.next else 0
+            if flight.doubts >= _LOST_AFTER:
+                log.error("%s: a message of job %s was lost", self.name, flight.job.id)
+                self._tell_cancelled(flight.job.session_id, flight.job.id)
+                self._finish(flight, LOST)
+            elif theirs is not None and flight.next > flight.credited:
+                self._credit(flight)
+        self._strangers &= status.jobs.keys()
+        for job_id in status.jobs.keys() - self._flights.keys():
+            self._tell_cancelled("", job_id)
