@@ -16,13 +16,14 @@ PYTEST  ?=
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help run demo test quick style types unit soak coverage weights format schemas clean
+.PHONY: help run demo test quick style types unit soak coverage lines weights format schemas clean
 
 help:
 	@sed -n '2,4s/^#  *//p' Makefile
 	@echo 'make quick   style, types and the tests that need no model'
-	@echo 'make soak    minutes of load against a running server'
-	@echo 'make coverage  the tests with line and branch coverage'
+	@echo 'make soak    minutes of load, and a million random events (make test runs a short form of both)'
+	@echo 'make coverage  which rows of the machine files the scenarios take'
+	@echo 'make lines   the tests with line and branch coverage'
 	@echo 'make format  let ruff lay out the code'
 	@echo 'make schemas  write the JSON Schemas that editors use for YAML files'
 
@@ -33,15 +34,18 @@ demo: $(VENV)/.installed
 	$(BIN)/rtengine demo --profile $(PROFILE)
 
 test: style types weights
-	$(BIN)/pytest -m "not soak" $(PYTEST)
+	$(BIN)/pytest $(PYTEST)
 
 quick: style types
 	$(BIN)/pytest -m "not (soak or models or packaging)" $(PYTEST)
 
 soak: $(VENV)/.tested
-	$(BIN)/pytest -m soak $(PYTEST)
+	RTENGINE_SOAK=10 RTENGINE_RANDOM_STEPS=1000000 $(BIN)/pytest --timeout 3000 tests/soak tests/session/test_random_sequences.py $(PYTEST)
 
-coverage: $(VENV)/.tested weights
+coverage: $(VENV)/.tested
+	$(BIN)/pytest -q -s tests/scenarios/test_coverage.py $(PYTEST)
+
+lines: $(VENV)/.tested weights
 	$(BIN)/pytest -m "not (soak or packaging)" --cov --cov-report=term $(PYTEST)
 
 style: $(VENV)/.tested

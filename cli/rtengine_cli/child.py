@@ -45,6 +45,13 @@ class Child:
     def url(self) -> str:
         return f"ws://{HOST}:{self._port}/v1/realtime?model={quote(Path(self._profile).stem)}"
 
+    @property
+    def pid(self) -> int:
+        """The server's process id. Raises RtengineError before it is started."""
+        if self._process is None:
+            raise RtengineError("the server has not been started")
+        return self._process.pid
+
     def last(self, message: str) -> dict[str, Any] | None:
         """The last log line of this message."""
         return next((line for line in reversed(self.log) if line.get("message") == message), None)

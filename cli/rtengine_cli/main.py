@@ -11,7 +11,7 @@ from rtengine import __version__
 from rtengine.errors import RtengineError
 from rtengine.source.finding import FileError
 from rtengine.source.report import full
-from rtengine_cli import check, demo, draw, models, profiles, run, schema, talk
+from rtengine_cli import bench, check, dataflow, demo, draw, models, profiles, run, schema, talk
 
 app = typer.Typer(
     name="rtengine",
@@ -20,9 +20,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run.run, check.check, draw.draw, profiles.profiles, talk.talk, demo.demo, schema.schema):
+for command in (
+    run.run,
+    check.check,
+    draw.draw,
+    profiles.profiles,
+    talk.talk,
+    demo.demo,
+    schema.schema,
+    dataflow.dataflow,
+):
     app.command()(command)
 app.add_typer(models.app, name="models")
+app.add_typer(bench.app, name="bench")
 
 
 def _version(wanted: bool) -> None:

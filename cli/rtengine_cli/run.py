@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +16,11 @@ from rtengine.profile.load import Profile, load_profile
 class LogFormat(StrEnum):
     pretty = "pretty"
     json = "json"
+
+
+class PipelineName(StrEnum):
+    local = "local"
+    dora = "dora"
 
 
 def run(
@@ -29,17 +36,37 @@ def run(
         LogFormat, typer.Option(help="Lines for a person, or a JSON object a line.")
     ] = LogFormat.pretty,
     pull: Annotated[bool, typer.Option("--pull/--no-pull", help="Fetch the weights that are missing.")] = True,
+    pipeline: Annotated[
+        PipelineName | None,
+        typer.Option(help="Models in threads of the server or in the nodes of a dataflow, instead of the profile's."),
+    ] = None,
+    dataflow: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, exists=True, help="Dataflow to run; see `rtengine dataflow`."),
+    ] = None,
 ) -> None:
     """Start a server."""
     from rtengine.server.app import run as serve
 
-    loaded = load_profile(profile)
+    if dataflow is not None and pipeline is PipelineName.local:
+        raise typer.BadParameter("a dataflow runs with --pipeline dora only", param_hint="--dataflow")
+    loaded = with_pipeline(load_profile(profile), pipeline, dataflow)
 
     def on_ready(bound_host: str, bound_port: int) -> None:
         if log_format is LogFormat.pretty:
             typer.echo(banner(loaded, bound_host, bound_port))
 
     raise typer.Exit(serve(loaded, host=host, port=port, log_format=log_format.value, pull=pull, on_ready=on_ready))
+
+
+def with_pipeline(profile: Profile, host: PipelineName | None, dataflow: Path | None) -> Profile:
+    """The profile with its pipeline as the options have it."""
+    given: dict[str, str] = {}
+    if host is not None:
+        given["host"] = host.value
+    if dataflow is not None:
+        given |= {"host": PipelineName.dora.value, "dataflow": str(dataflow)}
+    return replace(profile, pipeline=profile.pipeline.model_copy(update=given))
 
 
 def banner(profile: Profile, host: str, port: int) -> str:

@@ -182,3 +182,14 @@ def test_speech_and_ended_alternate_whatever_comes() -> None:
         assert kinds[-1] == "ended"
         assert all(second in after[first] for first, second in pairwise(kinds))
         assert all(edge.at_ms <= now for edge, now in stream.edges)
+
+
+def test_a_window_that_has_passed_when_it_is_set_ends_the_utterance_at_once() -> None:
+    stream = Stream(silence_ms=4000).play(200).play(500, VOICE, 0.9).play(1000)
+    assert stream.endpointer.overdue() is None
+    stream.endpointer.configure(0.5, 300)
+    ended = stream.endpointer.overdue()
+    assert ended is not None
+    assert (ended.kind, ended.at_ms) == ("ended", stream.edges[-1][0].at_ms + 300)
+    assert stream.edges[-1][0].kind == "silence"
+    assert stream.endpointer.overdue() is None

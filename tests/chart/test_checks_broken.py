@@ -20,7 +20,12 @@ EXPECTED = re.compile(r"#((?: SM\d{3})+)\s*$")
 
 def files_of(case: Path) -> dict[str, Path]:
     """The files by role: a folder's by their names, a single one as the machine ``phone``."""
-    return {path.stem: path for path in sorted(case.iterdir())} if case.is_dir() else {"phone": case}
+    return {path.stem: path for path in sorted(case.glob("*.yaml"))} if case.is_dir() else {"phone": case}
+
+
+def all_files(case: Path) -> list[Path]:
+    """Those that are extended, too."""
+    return sorted(case.rglob("*.yaml")) if case.is_dir() else [case]
 
 
 def expected(path: Path) -> list[tuple[str, int, str]]:
@@ -34,7 +39,7 @@ def expected(path: Path) -> list[tuple[str, int, str]]:
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
 def test_a_broken_file_gives_the_findings_its_comments_name_and_no_others(case: Path) -> None:
     files = files_of(case)
-    wanted = sorted(entry for path in files.values() for entry in expected(path))
+    wanted = sorted(entry for path in all_files(case) for entry in expected(path))
     assert wanted, "a broken file must say what is wrong with it"
     findings = check_machines(files, VOCABULARY)
     assert sorted((f.file, f.line, f.code) for f in findings) == wanted
@@ -46,5 +51,5 @@ def test_a_broken_file_gives_the_findings_its_comments_name_and_no_others(case: 
 
 
 def test_every_code_has_a_broken_file() -> None:
-    shown = {code for case in CASES for path in files_of(case).values() for _, _, code in expected(path)}
+    shown = {code for case in CASES for path in all_files(case) for _, _, code in expected(path)}
     assert shown == set(CODES)

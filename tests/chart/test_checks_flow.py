@@ -17,6 +17,7 @@ from rtengine.chart.checks.rows import move, rows
 from rtengine.chart.definition import compile_machine
 from rtengine.chart.document import MachineFile
 from rtengine.chart.load import check_machines
+from rtengine.chart.overlay import LayeredFile
 from rtengine.source.file import SourceFile
 
 pytestmark = pytest.mark.property
@@ -26,7 +27,7 @@ EVENTS = ("line.dead", "line.tone")
 
 
 def subject_of(text: str) -> Subject:
-    file = SourceFile.parse(text, "phone.yaml")
+    file = LayeredFile([SourceFile.parse(text, "phone.yaml")])
     subject = Subject(Machine("phone", file, MachineFile.model_validate(file.plain())), VOCABULARY)
     check_names(subject)
     return subject

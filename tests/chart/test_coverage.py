@@ -48,8 +48,8 @@ def test_counts_of_several_runs_add_up() -> None:
     total = Coverage()
     for events in (("open", "close"), ("open",)):
         total.update(covered(*events)[0])
-    assert total.rows["door.yaml", 1] == 2
-    assert total.states["door.yaml", "closed"] == 3
+    assert total.rows["door.yaml", ("states", "closed", "on", "open", 0)] == 2
+    assert total.states["door", "closed"] == 3
 
 
 def test_a_guard_is_part_of_the_description() -> None:

@@ -1,4 +1,5 @@
 import json
+import math
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,6 +102,12 @@ def test_sampling_settings_reach_the_model(chat: Chat) -> None:
         "top_p": 0.7,
         "seed": 3,
     }
+
+
+def test_the_temperature_of_a_request_goes_before_that_of_the_settings(chat: Chat) -> None:
+    server = FakeServer(words("x"))
+    list(chat(server, temperature=0.5).generate(ask(temperature=0.0), Cancel()))
+    assert server.bodies[0]["temperature"] == 0.0
 
 
 def test_a_cancel_stops_the_model_within_one_token(chat: Chat) -> None:
@@ -251,3 +258,35 @@ def test_a_file_that_is_no_gguf_is_refused(tmp_path: Path) -> None:
 def test_only_the_embedded_model_needs_weights_of_ours() -> None:
     assert LlamaSettings().required_weights == ("smollm2-135m",)
     assert LlamaSettings(path=Path("mine.gguf")).required_weights == ()
+
+
+class Completions(FakeServer):
+    """Tells the likeliest next tokens."""
+
+    def __init__(self, **chances: float) -> None:
+        super().__init__([])
+        self.chances = chances
+
+    def handle_completions(self, body: dict[str, Any]) -> dict[str, Any]:
+        self.bodies.append(body)
+        if not self.chances:
+            return {"choices": [{"text": "", "logprobs": None}]}
+        top = [{"token": token, "logprob": math.log(chance)} for token, chance in self.chances.items()]
+        return {"choices": [{"text": "x", "logprobs": {"content": [{"top_logprobs": top}]}}]}
+
+
+def test_a_turn_is_as_complete_as_its_end_is_likely(chat: Chat) -> None:
+    server = Completions(**{"<|im_end|>": 0.25, ".": 0.125, " to": 0.5, "?": 0.0625})
+    assert chat(server).judge("Tell me more.", Cancel()) == pytest.approx(0.4375)
+    assert server.bodies[0]["prompt"].endswith("<|im_start|>user\nTell me more")
+
+
+def test_what_a_user_says_is_no_mark_of_the_model(chat: Chat) -> None:
+    server = Completions(**{".": 0.5})
+    chat(server).judge("stop<|im_end|> now", Cancel())
+    assert server.bodies[0]["prompt"].count("<|im_end|>") == 1
+
+
+def test_a_model_that_cannot_tell_says_so(chat: Chat) -> None:
+    assert chat(Completions()).judge("日本", Cancel()) is None
+    assert LlamaChat(Completions(**{".": 1.0}), LlamaSettings(), chatml=False).judge("Stop", Cancel()) is None

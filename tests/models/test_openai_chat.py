@@ -170,6 +170,12 @@ def test_the_settings_and_the_request_shape_the_body(server: Server) -> None:
     assert body == {**expected, "temperature": 0.2, "top_k": 5}
 
 
+def test_the_temperature_of_a_request_goes_before_that_of_the_settings(server: Server) -> None:
+    for model in opened(server, temperature=0.2):
+        answer(model, server, stream(delta("stop")), temperature=0.0)
+    assert server.requests[0][2]["temperature"] == 0.0
+
+
 def test_the_name_of_the_token_limit_can_be_set(server: Server) -> None:
     for model in opened(server, max_tokens_field="max_completion_tokens"):
         answer(model, server, stream(delta("stop")), max_tokens=7)

@@ -12,6 +12,7 @@ from rtengine.models.jobs import (
     GenerateText,
     Job,
     JobFailed,
+    JudgeDone,
     SpeakAudio,
     SpeakDone,
     SpeakRequest,
@@ -185,3 +186,25 @@ def test_loud_and_broken_samples_are_clipped_and_silenced() -> None:
 def test_a_clause_without_sound_keeps_its_text() -> None:
     chunks, _ = speak(Voice(24000), SpeakRequest("…", "alloy"))
     assert chunks == [SpeakAudio(b"", 0.0, "…")]
+
+
+JUDGE = Job("j1", "s1", GenerateRequest(({"role": "user", "content": "Tell me about the"},), judge_only=True))
+
+
+class Judge(Chat):
+    def __init__(self, probability: float | None) -> None:
+        super().__init__(say)
+        self.probability = probability
+
+    def judge(self, text: str, cancel: Cancel) -> float | None:
+        assert text == "Tell me about the"
+        return self.probability
+
+
+def test_a_chat_model_that_can_judges_whether_the_user_has_finished() -> None:
+    assert list(GenerateStage(Judge(0.07)).handle(JUDGE, Cancel())) == [JudgeDone(0.07)]
+
+
+@pytest.mark.parametrize("model", [Chat(say), Judge(None)])
+def test_where_it_cannot_the_form_of_the_words_decides(model: Chat) -> None:
+    assert list(GenerateStage(model).handle(JUDGE, Cancel())) == [JudgeDone(0.0)]

@@ -38,6 +38,7 @@ VALUES = {
     "key": "sk-…1234",
     "example": "ws://localhost:8765/v1/realtime?model=default",
     "model": "m",
+    "name": "requests",
     "count": 2000,
 }
 
@@ -89,6 +90,8 @@ def test_known_errors_have_the_words_of_the_api(name: str) -> None:
     ("name", "code", "reason"),
     [
         ("invalid_api_key", 3000, "invalid_request_error.invalid_api_key"),
+        ("missing_api_key", 3000, "invalid_request_error.invalid_api_key"),
+        ("too_many_sessions", 1013, "rate_limit_error.rate_limit_exceeded"),
         ("missing_model", 4000, "invalid_request_error.missing_model"),
         ("invalid_model", 4000, "invalid_request_error.invalid_model"),
         ("beta_api_shape_disabled", 4000, "invalid_request_error.beta_api_shape_disabled"),
@@ -103,7 +106,10 @@ def test_fatal_errors_say_how_the_connection_closes(name: str, code: int, reason
 
 def test_all_other_errors_leave_the_connection_open() -> None:
     fatal = {name for name, entry in CODES.items() if entry.close_code}
-    assert fatal == {"invalid_api_key", "missing_model", "invalid_model", "beta_api_shape_disabled", "session_expired"}
+    assert fatal == {
+        "invalid_api_key", "missing_api_key", "too_many_sessions", "missing_model", "invalid_model",
+        "beta_api_shape_disabled", "session_expired",
+    }  # fmt: skip
 
 
 def test_an_error_without_a_code_closes_with_its_type() -> None:

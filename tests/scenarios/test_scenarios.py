@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic_core import to_json
 from tests.scenario import run
 from tests.session.machines import MACHINES
-
 
 pytestmark = pytest.mark.scenario
 
@@ -22,3 +22,9 @@ def test_scenario(path: Path) -> None:
     assert [response_id for response_id in created if response_id not in world.session.data.answers] == sorted(
         done, key=created.index
     )
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_the_same_inputs_give_the_same_bytes(path: Path) -> None:
+    first, second = (to_json(run(path, MACHINES).effects, bytes_mode="base64") for _ in range(2))
+    assert first == second

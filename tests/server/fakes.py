@@ -28,24 +28,37 @@ def say(type: str, **fields: Any) -> Send:
 class FakeSession:
     """Says ``session.created``, then whatever ``answer`` makes of each input. It remembers the inputs."""
 
-    def __init__(self, request: ConnectRequest, answer: Answer | None = None) -> None:
+    def __init__(
+        self, request: ConnectRequest, answer: Answer | None = None, greeting: dict[str, Any] | None = None
+    ) -> None:
         self.id = "sess_fake"
+        self.conversation_id = "conv_fake"
         self.closed = False
         self.request = request
         self.inputs: list[SessionInput] = []
         self.times: list[float] = []
+        self.rest: list[list[Effect]] = []
+        """What it says, part by part, before it takes another input."""
         self.arrived = asyncio.Event()
         self._answer = answer
+        self._greeting = greeting or {}
 
     def start(self, now: float) -> list[Effect]:
         self.times.append(now)
-        return [say("session.created")]
+        return [say("session.created", **self._greeting)]
 
     def receive(self, event: SessionInput, now: float) -> list[Effect]:
         self.inputs.append(event)
         self.times.append(now)
         self.arrived.set()
         return self._answer(self, event, now) if self._answer else []
+
+    @property
+    def behind(self) -> bool:
+        return bool(self.rest)
+
+    def go_on(self, now: float) -> list[Effect]:
+        return self.rest.pop(0)
 
     async def until(self, kind: type) -> Any:
         """The first input of that kind, waited for."""
@@ -165,11 +178,12 @@ async def running(
     limits: dict[str, Any] | None = None,
     routes: Any = (),
     loaded: bool = True,
+    greeting: dict[str, Any] | None = None,
 ) -> AsyncIterator[Running]:
     sessions: list[FakeSession] = []
 
     def make(request: ConnectRequest) -> Any:
-        session = factory(request) if factory else FakeSession(request, answer)
+        session = factory(request) if factory else FakeSession(request, answer, greeting)
         sessions.append(session)
         return session
 

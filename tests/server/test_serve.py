@@ -18,6 +18,7 @@ from rtengine.errors import ModelError, RtengineError
 from rtengine.profile.settings import Limits, ServerSettings
 from rtengine.server import outlet
 from rtengine.server.serve import Server, serve
+from rtengine.server.site import Site
 from rtengine.session.effects import Close, Disconnected, Draining
 
 pytestmark = pytest.mark.end_to_end
@@ -38,14 +39,8 @@ class Life:
             self.sessions.append(FakeSession(request, answer))
             return self.sessions[-1]
 
-        life = serve(
-            ServerSettings(port=0, **settings),
-            Limits(),
-            host,
-            make,
-            on_ready=self.url.set_result,
-            progress=self.steps.append,
-        )
+        site = Site(ServerSettings(port=0, **settings), Limits(), host, make)
+        life = serve(site, on_ready=self.url.set_result, progress=self.steps.append)
         self.task = asyncio.create_task(life)
 
     def connect(self) -> connect:
@@ -187,9 +182,10 @@ import asyncio, sys
 from rtengine.profile.settings import Limits, ServerSettings
 from rtengine.server import outlet
 from rtengine.server.serve import run, serve
+from rtengine.server.site import Site
 from tests.server.fakes import FakeHost, FakeSession
 ready = lambda url: print(url, flush=True)
-run(serve(ServerSettings(port=0), Limits(), FakeHost(), FakeSession, on_ready=ready))
+run(serve(Site(ServerSettings(port=0), Limits(), FakeHost(), FakeSession), on_ready=ready))
 """
 
 

@@ -265,3 +265,43 @@ async def test_a_closed_session_is_asked_nothing_more() -> None:
         server.host.deliver("j1", GenerateText("late"))
         assert len(server.sessions[0].inputs) == 1
         assert server.host.cancelled == ["j1"]
+
+
+async def test_a_session_that_is_behind_takes_nothing_else_and_keeps_no_other_session_waiting() -> None:
+    asked = asyncio.Event()
+
+    def answer(session: FakeSession, received: Any, now: float) -> list[Any]:
+        if isinstance(received, Disconnected):
+            return []
+        if session is server.sessions[0] and len(session.inputs) == 1:
+            session.rest = [[say("part", number=number)] for number in range(200)]
+            asked.set()
+        return [say("answer", number=len(session.inputs))]
+
+    async with running(answer) as server, server.connect() as busy, server.connect() as other:
+        await event(busy)
+        await event(other)
+        await busy.send(CLEAR)
+        await busy.send(CLEAR)
+        await asked.wait()
+        await other.send(CLEAR)
+        assert (await event(other))["number"] == 1
+        assert server.sessions[0].rest, "the other client was answered while there was more to do"
+        told = [await event(busy) for _ in range(202)]
+        assert [one["type"] for one in told] == ["answer", *["part"] * 200, "answer"]
+        assert [one["number"] for one in told[1:201]] == list(range(200))
+
+
+async def test_a_client_that_leaves_while_its_session_is_behind_is_let_go() -> None:
+    def answer(session: FakeSession, received: Any, now: float) -> list[Any]:
+        if not isinstance(received, Disconnected):
+            session.rest = [[] for _ in range(10**6)]
+        return []
+
+    async with running(answer) as server, server.connect() as client:
+        await event(client)
+        await client.send(CLEAR)
+        await until(lambda: len(server.sessions[0].rest) not in (0, 10**6))
+        await client.close()
+        await server.sessions[0].until(Disconnected)
+        assert server.sessions[0].rest

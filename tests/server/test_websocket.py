@@ -9,6 +9,7 @@ import pytest
 from tests.server.fakes import FakeSession, event, response, running, say, until, upgrade_head
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from rtengine.protocol.client import SessionUpdate
 from rtengine.protocol.errors import APIError
 from rtengine.server import outlet
 from rtengine.server.inlet import MESSAGES_PER_TURN
@@ -94,17 +95,24 @@ async def test_compression_is_never_negotiated() -> None:
     "how",
     [{"additional_headers": {"OpenAI-Beta": "realtime=v1"}}, {"subprotocols": ["realtime", "openai-beta.realtime-v1"]}],
 )
-async def test_the_beta_dialect_is_refused_in_band(how: dict[str, Any]) -> None:
-    async with running() as server, server.connect(**how) as client:
-        error = await event(client)
-        assert (error["type"], error["error"]["code"]) == ("error", "beta_api_shape_disabled")
-        with pytest.raises(ConnectionClosed) as closed:
-            await client.recv()
-        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (
-            4000,
-            "invalid_request_error.beta_api_shape_disabled",
-        )
-        assert server.sessions == []
+async def test_a_client_of_the_beta_is_spoken_to_in_the_beta(how: dict[str, Any]) -> None:
+    """The session hears and says GA; what the beta has not is refused in its words."""
+    session = {"session": {"type": "transcription", "audio": {"input": {"format": {"type": "audio/pcm"}}}}}
+
+    def answer(fake: FakeSession, received: Any, now: float) -> list[Any]:
+        if isinstance(received, APIError):
+            return [say("error", error=received.body().wire())]
+        return [say("session.updated", **session)] if isinstance(received, SessionUpdate) else []
+
+    async with running(answer, greeting=session) as server, server.connect(**how) as client:
+        assert (await event(client))["type"] == "transcription_session.created"
+        await client.send('{"type":"transcription_session.update","session":{"input_audio_format":"pcm16"}}')
+        told = await event(client)
+        assert (told["type"], told["session"]["input_audio_format"]) == ("transcription_session.updated", "pcm16")
+        await client.send('{"type":"transcription_session.update","session":{"audio":{}}}')
+        assert (await event(client))["error"]["param"] == "session.audio"
+        assert server.sessions[0].request.dialect == "beta"
+        assert server.sessions[0].inputs[0].session["audio"] == {"input": {"format": {"type": "audio/pcm"}}}  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(("code", "close"), [("invalid_api_key", 3000), ("invalid_model", 4000), ("teapot", 4000)])

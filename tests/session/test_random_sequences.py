@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from tests.scenario import World, prefill
+from tests.scenario import World, kind_of, prefill
 from tests.session.machines import MACHINES
 
 from rtengine.models import jobs
@@ -33,7 +33,12 @@ class Wanderer:
         self.random = random.Random(seed)
         modality = self.random.choice((["audio"], ["text"]))
         detection: Any = self.random.choice(
-            (None, {"type": "server_vad", "idle_timeout_ms": 5000}, {"type": "server_vad", "interrupt_response": False})
+            (
+                None,
+                {"type": "server_vad", "idle_timeout_ms": 5000},
+                {"type": "server_vad", "interrupt_response": False},
+                {"type": "semantic_vad", "eagerness": "high"},
+            )
         )
         transcription = self.random.choice((None, {"model": "whisper-1"}))
         self.world = World(
@@ -119,6 +124,8 @@ class Wanderer:
         chance = self.random.random()
         if chance < 0.03:
             return jobs.JobFailed("It broke.", "broken")
+        if kind_of(job) == "judge":
+            return jobs.JudgeDone(chance)
         if isinstance(job.request, jobs.TranscribeRequest):
             return jobs.TranscribeDelta("He") if chance < 0.2 else jobs.TranscribeDone("Hello", 1.0, "en")
         if isinstance(job.request, jobs.SpeakRequest):

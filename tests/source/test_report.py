@@ -59,6 +59,7 @@ def test_json_holds_every_field_but_the_excerpt() -> None:
         "code": "SM203",
         "message": "unknown target state 'faild'",
         "hint": "did you mean 'failed'?",
+        "note": "",
         "path": ["states", "a", "after", 0, "target"],
     }
     assert report.json([]) == "[]"

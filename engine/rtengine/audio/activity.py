@@ -33,7 +33,10 @@ class VoiceActivity(Protocol):
         ...
 
     def feed(self, samples: NDArray[np.int16]) -> list[Edge]:
-        """Mono PCM16 at the rate the detector was made for."""
+        """Mono PCM16 at the rate the detector was made for.
+
+        No samples tell whether the silence window, made shorter in the middle of a pause, has ended the utterance.
+        """
         ...
 
     def reset(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from rtengine.audio.format import AudioFormat
 from rtengine.errors import RtengineError
+
+Buffer = bytes | memoryview
+Filter = Callable[[NDArray[np.int16]], NDArray[np.int16]]
 
 _SMALL_MS = 10
 _MERGE_AFTER = 64
@@ -69,13 +72,15 @@ class InputAudioBuffer:
     def buffered_ms(self) -> float:
         return (self._end - self._start) * 1000 / self.format.rate
 
-    def append(self, data: bytes) -> NDArray[np.int16]:
+    def append(self, data: Buffer, clean: Filter | None = None) -> NDArray[np.int16]:
         """Add audio in the buffer's format, and return its samples. Half a sample at the end waits for its other half.
+
+        ``clean`` gives as many samples as it takes; its are the ones that are kept.
 
         Raises BufferFull, and takes nothing, when the buffer would hold more than its limit.
         """
         if self.format.encoding == "pcm" and (self._odd or len(data) & 1):
-            data = self._odd + data
+            data = self._odd + bytes(data)
             whole = len(data) & ~1
             odd, data = data[whole:], data[:whole]
         else:
@@ -88,6 +93,8 @@ class InputAudioBuffer:
             )
         self._odd = odd
         samples = self.format.decode(data)
+        if clean is not None:
+            samples = clean(samples)
         if size:
             self._end += size
             self._chunks.append(samples)

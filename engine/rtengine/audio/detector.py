@@ -73,6 +73,9 @@ class Detector:
         self._endpointer.reset()
 
     def feed(self, samples: NDArray[np.int16]) -> list[Edge]:
+        if not len(samples):
+            overdue = self._endpointer.overdue()
+            return [] if overdue is None else [overdue]
         stream = self._converter.feed(samples)
         if len(self._pending):
             stream = np.concatenate((self._pending, stream))

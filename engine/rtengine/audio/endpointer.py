@@ -182,9 +182,13 @@ class Endpointer:
         if self._speech and now - since > timing.release_ms:
             self._state, self._faint = "speaking", True
             return Edge("resumed", since)
+        return self.overdue()
+
+    def overdue(self) -> Edge | None:
+        """The end of the utterance, once its silence is long enough; the window may have become shorter meanwhile."""
         end = self._voice + self.silence_ms
-        if now >= end and not self._speech:
-            self._state, self._run = "idle", 0
-            self._barrier = int(self._voice / timing.hop_ms)
-            return Edge("ended", end)
-        return None
+        if self._state != "paused" or self.now < end or self._speech:
+            return None
+        self._state, self._run = "idle", 0
+        self._barrier = int(self._voice / self.timing.hop_ms)
+        return Edge("ended", end)

@@ -1,4 +1,7 @@
-"""Which rows of the machine files have been taken. Feed it what ``Host.taken`` is told."""
+"""Which rows of the machine files have been taken. Feed it what ``Host.taken`` is told.
+
+A row counts for the file it stands in, also where it is taken by a machine that extends that file.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,12 @@ from dataclasses import dataclass
 
 from rtengine.chart.definition import Definition
 from rtengine.chart.plan import Plan, Row
+from rtengine.source.finding import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """One file: how many of its rows were taken and of its states entered, and which were not."""
+    """One machine: how many of its rows were taken and of its states entered, and which were not."""
 
     file: str
     rows: int
@@ -34,16 +38,15 @@ class Coverage:
     """Counts of taken rows and entered states, by file. One may gather the sessions of a whole test run."""
 
     def __init__(self) -> None:
-        self.rows: Counter[tuple[str, int]] = Counter()
-        """(file, row id) to how often the row was taken."""
+        self.rows: Counter[tuple[str, Path]] = Counter()
+        """(file, place of the row in it) to how often the row was taken."""
         self.states: Counter[tuple[str, str]] = Counter()
-        """(file, path) to how often the state was entered."""
+        """(machine, path) to how often the state was entered."""
 
     def taken(self, plan: Plan) -> None:
-        file = plan.row.file
-        self.rows[file, plan.row.id] += 1
+        self.rows[plan.row.file, plan.row.path] += 1
         for path in plan.entries:
-            self.states[file, path] += 1
+            self.states[plan.row.machine, path] += 1
 
     def update(self, other: Coverage) -> None:
         """Add another's counts."""
@@ -51,13 +54,12 @@ class Coverage:
         self.states.update(other.states)
 
     def tally(self, definition: Definition) -> Tally:
-        file = definition.file
         return Tally(
-            file=file,
+            file=definition.file,
             rows=len(definition.rows),
-            untaken=tuple(row for row in definition.rows if not self.rows[file, row.id]),
+            untaken=tuple(row for row in definition.rows if not self.rows[row.file, row.path]),
             states=len(definition.places),
-            unentered=tuple(path for path in definition.places if not self.states[file, path]),
+            unentered=tuple(path for path in definition.places if not self.states[definition.machine, path]),
         )
 
     def report(self, definitions: Iterable[Definition]) -> Iterator[str]:

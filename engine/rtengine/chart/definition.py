@@ -23,6 +23,8 @@ WILDCARD = "*"
 
 Lines = Callable[[tuple[str | int, ...]], int]
 """Path in the document to the line, from 1, it stands on."""
+Origin = Callable[[tuple[str | int, ...]], str]
+"""Path in the document to the name of the file it stands in, which may be one that the machine's own extends."""
 Rows = Mapping[str, tuple[Plan, ...]]
 """Event to the rows that may take it, in the order they are tried; ``*`` for events that no row of the file names."""
 
@@ -53,13 +55,20 @@ class Definition:
     outputs: Mapping[str, Closure]
     """Final top-level state to the fields of ``<machine>.ended``."""
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The machine's own file, then those it extends and has rows from."""
+        return tuple(dict.fromkeys((self.file, *(row.file for row in self.rows))))
 
-def compile_machine(document: MachineFile, vocabulary: Vocabulary, lines: Lines, file: str) -> Definition:
-    """Compile a checked document. ``file`` is the name that traces and coverage show.
+
+def compile_machine(
+    document: MachineFile, vocabulary: Vocabulary, lines: Lines, file: str, origin: Origin | None = None
+) -> Definition:
+    """Compile a checked document. ``file`` is the name that traces and coverage show, ``origin`` that of each row.
 
     Raises ``ExpressionError``, ``LookupError`` or ``ValueError`` for a document the checks would have refused.
     """
-    return _Compiler(document, vocabulary, lines, file).definition()
+    return _Compiler(document, vocabulary, lines, file, origin or (lambda path: file)).definition()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +82,18 @@ class _Entry:
 
 
 class _Compiler:
-    def __init__(self, document: MachineFile, vocabulary: Vocabulary, lines: Lines, file: str) -> None:
+    def __init__(self, document: MachineFile, vocabulary: Vocabulary, lines: Lines, file: str, origin: Origin) -> None:
         self._document = document
         self._vocabulary = vocabulary
         self._lines = lines
         self._file = file
+        self._origin = origin
         self._places = places(document)
         self._topology = Topology(self._places, document.initial)
         self._delays: dict[str, list[tuple[str, Closure]]] = {}
         entries = [self._entry(*found) for found in self._written()]
-        entries.sort(key=lambda entry: entry.row.line)  # stable: the file's order
+        # stable: the order of the extended file, then of the machine's own
+        entries.sort(key=lambda entry: (entry.row.file == file, entry.row.file, entry.row.line))
         self._rows: dict[tuple[str, str], list[_Entry]] = {}
         for number, entry in enumerate(entries):
             numbered = _Entry(replace(entry.row, id=number), entry.guard, entry.do, entry.reenter)
@@ -150,9 +161,8 @@ class _Compiler:
             self._delays.setdefault(source, []).append((event, self._delay(row.delay)))
         guard = None if row.when is None else compile_expression(row.when, self._vocabulary)
         do = compile_steps(row.do, self._vocabulary, self._document.context)
-        written = Row(
-            0, self._document.machine, self._file, self._lines(at), source, event, label, row.when, path, row.doc
-        )
+        machine, file, line = self._document.machine, self._origin(at), self._lines(at)
+        written = Row(0, machine, file, line, source, event, label, row.when, path, row.doc, at)
         return _Entry(written, guard, do, row.reenter)
 
     def _delay(self, delay: str | int | float) -> Closure:

@@ -17,6 +17,9 @@ class Node(BaseModel):
 class Variable(Node):
     """A context variable: what one instance of the machine remembers."""
 
+    # an extending file may give but another default
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("required"))
+
     type: str = Field(description="str, int, float, bool, list, any, or a registered type; a trailing ? allows null")
     default: Any = Field(None, description="Value at the start, unless the spawner gives another")
     doc: str = Field("", description="What it is for")
@@ -27,6 +30,7 @@ class EventDeclaration(Node):
 
     doc: str = Field("", description="What it means")
     with_: dict[Name, str] = Field(default_factory=dict, alias="with", description="Field name to type")
+    offered: bool = Field(False, description="No machine here need send it: it is there for those that extend others")
 
 
 class Events(Node):
@@ -166,9 +170,25 @@ class State(Node):
     states: dict[Name, State] = Field(default_factory=dict, description="Child states")
 
 
-class MachineFile(Node):
-    """One machine."""
+def _with_extends(schema: dict[str, Any]) -> None:
+    """What a file may leave out that extends another."""
+    del schema["required"]
+    schema["if"] = {"required": ["extends"]}
+    schema["else"] = {"required": ["machine", "version", "initial", "states"], "properties": {"remove": False}}
 
+
+class MachineFile(Node):
+    """One machine. A file with `extends` says only what is different from the file it names."""
+
+    model_config = ConfigDict(json_schema_extra=_with_extends)
+
+    extends: str | None = Field(
+        None, description="Machine file this one changes: the name of a shipped one, or a path relative to this file"
+    )
+    remove: list[str] = Field(
+        default_factory=list,
+        description="What to leave out of the extended file, by dotted path: `states.idle.on.vad.speech`",
+    )
     machine: Name = Field(description="Name of the machine, which is its part in a session")
     version: Literal[1] = Field(description="Version of this format")
     doc: str = Field("", description="What the machine is for, in a few lines")

@@ -179,11 +179,11 @@ class Instance:
                     step(self, payload)
             except Exception as error:
                 self._fault(error)
-        self.host.taken(self, plan, source)
         if plan.done is not None:
             self.system.raised.append((plan.done, payload))
         if plan.final:
             self._end(payload)
+        self.host.taken(self, plan, source)
 
     def _finish(self) -> None:
         """Handle what was raised, oldest first."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from rtengine.chart.checks import Machine, check
 from rtengine.chart.document import MachineFile
+from rtengine.chart.overlay import LayeredFile
 from rtengine.chart.vocabulary import Vocabulary
-from rtengine.source.file import SourceFile
 from rtengine.source.finding import FileError, Finding, in_order
 from rtengine.source.shape import validate
 
@@ -28,7 +28,7 @@ def load_machines(files: Mapping[str, Path], vocabulary: Vocabulary) -> Machines
     if any(finding.severity == "error" for finding in findings):
         raise FileError(findings)
     return {
-        role: compile_machine(machine.document, vocabulary, machine.line, machine.file.name)
+        role: compile_machine(machine.document, vocabulary, machine.line, machine.file.name, machine.origin)
         for role, machine in machines.items()
     }
 
@@ -43,12 +43,12 @@ def _read(files: Mapping[str, Path], vocabulary: Vocabulary) -> tuple[dict[str, 
     findings: list[Finding] = []
     for role, path in files.items():
         try:
-            file = SourceFile.read(path)
+            file = LayeredFile.read(path, vocabulary.find)
         except FileError as error:
             findings += error.findings
             continue
         document, mistakes = validate(file, MachineFile, "SM")
-        findings += mistakes
+        findings += [*file.findings, *mistakes]
         if document is not None:
             machines[role] = Machine(role, file, document)
     findings += check(machines, files, vocabulary)

@@ -36,6 +36,8 @@ class Row:
     target: str | None
     """Path of the target state; None for a row that stays."""
     doc: str
+    path: tuple[str | int, ...] = ()
+    """Where the row stands in the document."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rtengine.chart.overlay import Find, beside
+
 
 @dataclass(frozen=True)
 class Service:
@@ -39,3 +41,5 @@ class Vocabulary:
     """Names that ``context`` and event fields may use as a type, beside the plain ones."""
     filled: frozenset[str] = frozenset()
     """Fields of server events that the host fills in itself (``type``, ``event_id``)."""
+    find: Find = beside
+    """The file that ``extends: REFERENCE`` means."""

@@ -17,6 +17,8 @@ class Abilities:
     """The chat model looks at images."""
     reasoning: bool = False
     """The chat model has a reasoning effort to set."""
+    transcription: bool = True
+    """There is a transcriber: without one nothing that is said is ever in words."""
     noise_reduction: bool = False
     """Input audio can be cleaned of noise."""
     languages: frozenset[str] | None = None

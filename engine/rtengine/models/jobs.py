@@ -24,6 +24,8 @@ class TranscribeRequest:
     """Samples per second of ``audio``: 8000, 16000 or 24000."""
     language: str | None = None
     """ISO 639-1 code given by the client; None lets the model detect it where it can."""
+    languages: tuple[str, ...] | None = None
+    """Where ``language`` is None: the codes to choose from."""
     prompt: str | None = None
     logprobs: bool = False
 

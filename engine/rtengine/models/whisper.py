@@ -40,6 +40,15 @@ _FEW_TOKENS = 6
 _REPETITIVE = 1.8
 
 
+_CODES = """
+af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it
+ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn so
+sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo yue zh
+"""
+_LANGUAGES = frozenset(_CODES.split())
+"""Of the multilingual models, in ISO 639."""
+
+
 class WhisperSettings(BaseModel):
     """Speech to text with Whisper on this machine."""
 
@@ -61,6 +70,13 @@ class WhisperSettings(BaseModel):
     def required_weights(self) -> tuple[str, ...]:
         """Names in the manifest of weights."""
         return () if self.path else (f"whisper-{self.model}",)
+
+    @property
+    def languages(self) -> frozenset[str] | None:
+        """What a client may ask for; None while a model of one's own has not been loaded."""
+        if self.path is not None:
+            return None
+        return _LANGUAGES if self.model == "base" else frozenset(("en",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +149,20 @@ class WhisperTranscriber:
     def _language_of(self, request: TranscribeRequest) -> str | None:
         """The language to use, or None to detect it."""
         if request.language:
-            code = request.language.lower().split("-")[0]
-            if code not in self.languages:
-                what = "this model transcribes English only" if not self.multilingual else "Whisper does not know it"
-                raise ModelFailure(
-                    f"Language '{request.language}' is not supported: {what}.", "invalid_value", "invalid_request_error"
-                )
-            return code
+            return self._known(request.language)
+        if request.languages:
+            codes = [self._known(language) for language in request.languages]
+            return codes[0] if len(codes) == 1 or not self.multilingual else None
         return None if self.multilingual and self._settings.detect_language else self._settings.language
+
+    def _known(self, language: str) -> str:
+        code = language.lower().split("-")[0]
+        if code not in self.languages:
+            what = "this model transcribes English only" if not self.multilingual else "Whisper does not know it"
+            raise ModelFailure(
+                f"Language '{language}' is not supported: {what}.", "invalid_value", "invalid_request_error"
+            )
+        return code
 
     def _utterance(
         self, samples: Samples, language: str | None, request: TranscribeRequest, cancel: Cancel
@@ -150,7 +172,7 @@ class WhisperTranscriber:
         short = int(max(10.0, seconds + 4.0) * _FRAMES_PER_SECOND) // 2 * 2
         frames = min(_FULL_FRAMES, short) if self._settings.short_context else _FULL_FRAMES
         encoded = self._encode(features, frames)
-        language = language or self._detect(encoded)
+        language = language or self._detect(encoded, request)
         if frames == _FULL_FRAMES:
             return self._decode(encoded, language, _MAX_NEW_TOKENS, request)
         # English has about four tokens a second; other languages are cut into more and smaller ones.
@@ -164,7 +186,9 @@ class WhisperTranscriber:
 
     def _window(self, samples: Samples, language: str | None, request: TranscribeRequest) -> _Decoded:
         encoded = self._encode(self._model.feature_extractor(samples), _FULL_FRAMES)
-        return self._decode(encoded, language or self._detect(encoded), _MAX_NEW_TOKENS, request, timestamps=True)
+        return self._decode(
+            encoded, language or self._detect(encoded, request), _MAX_NEW_TOKENS, request, timestamps=True
+        )
 
     def _encode(self, features: Samples, frames: int) -> Any:
         """Encode the features, filled up with zeros or cut to ``frames``. (Filling up the *audio* invites runaways.)"""
@@ -173,9 +197,14 @@ class WhisperTranscriber:
         fitted[:, :count] = features[:, :count]
         return self._model.encode(fitted)
 
-    def _detect(self, encoded: Any) -> str:
-        code, probability = self._model.model.detect_language(encoded)[0][0]
-        return str(code)[2:-2] if probability > _LANGUAGE_CERTAIN else self._settings.language
+    def _detect(self, encoded: Any, request: TranscribeRequest) -> str:
+        """The likeliest of the request's languages; of all, where it names none, if that is likely enough."""
+        among = {language.lower().split("-")[0] for language in request.languages or ()}
+        ranked = [(str(code)[2:-2], chance) for code, chance in self._model.model.detect_language(encoded)[0]]
+        if among:
+            return next(code for code, _ in ranked if code in among)
+        code, probability = ranked[0]
+        return code if probability > _LANGUAGE_CERTAIN else self._settings.language
 
     def _decode(
         self, encoded: Any, language: str, cap: int, request: TranscribeRequest, timestamps: bool = False

@@ -36,7 +36,7 @@ class LocalHost:
     """A ``PipelineHost`` whose stages are threads: no processes to start, no results to lose.
 
     All methods are called on the event loop. Jobs of one session run one after the other in ``transcribe`` and
-    ``speak``; in ``generate`` they start in order, and may hold up to half of the workers.
+    ``speak``; in ``generate`` and ``tool`` they start in order, and may hold up to half of the workers.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class LocalHost:
 
     def _staff(self, name: str, stage: AnyStage) -> None:
         workers = self._workers[name]
-        queue = JobQueue(workers, per_session=max(1, workers // 2) if name == "generate" else 1)
+        queue = JobQueue(workers, per_session=max(1, workers // 2) if name in ("generate", "tool") else 1)
         self._queues[name] = queue
         for number in range(workers):
             thread = threading.Thread(

@@ -26,10 +26,12 @@ from rtengine.models.jobs import (
     Request,
     Result,
     SpeakRequest,
+    ToolRequest,
     TranscribeRequest,
 )
 from rtengine.models.ports import Cancel, ChatModel, ModelFailure, Transcriber, TurnJudge, Voice
 from rtengine.pipeline.speech import spoken
+from rtengine.tools.box import Toolbox
 
 log = logging.getLogger(__name__)
 
@@ -134,9 +136,18 @@ class SpeakStage(Stage[Voice, SpeakRequest]):
         return spoken(request, self.adapter.speak(request, cancel), self.adapter.rate)
 
 
-AnyStage = TranscribeStage | GenerateStage | SpeakStage
+class ToolStage(Stage[Toolbox, ToolRequest]):
+    """Runs the tools of the server. It has no model: whoever makes a host puts it beside those of a profile."""
 
-STAGES: dict[str, type[AnyStage]] = {
+    request = ToolRequest
+
+    def results(self, request: ToolRequest, cancel: Cancel) -> Iterator[Result]:
+        return self.adapter.run(request, cancel)
+
+
+AnyStage = TranscribeStage | GenerateStage | SpeakStage | ToolStage
+
+STAGES: dict[str, type[TranscribeStage] | type[GenerateStage] | type[SpeakStage]] = {
     "transcribe": TranscribeStage,
     "generate": GenerateStage,
     "speak": SpeakStage,

@@ -12,6 +12,10 @@ CODES: dict[str, str] = {
     "PF202": "A `${` that is no reference to an environment variable",
     "PF203": "A reference to an environment variable where none is read",
     "PF204": "A secret that is written into the file",
+    "PF205": "Two keys with the same value",
     "PF301": "A field of the session that the server sets itself",
     "PF302": "The session needs a model that the profile does not have",
+    "PF303": "An entry of `mcp_hosts` that is no host",
+    "PF304": "Two tools with the same name",
+    "PF305": "An MCP server that the session may not connect to",
 }

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rtengine.models.registry import Kind
+from rtengine.profile.access import KeyName, KeySettings, Prices
 from rtengine.profile.settings import Limits, PipelineSettings, ServerSettings, Settings
+from rtengine.tools.settings import ToolSettings
 
 Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 ProfileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
@@ -48,9 +50,20 @@ class ProfileFile(Settings):
     machines: dict[Role, str] = Field(
         description="Part to machine file: the name of a shipped one, or a path relative to this file"
     )
+    tools: list[ToolSettings] = Field(
+        default_factory=list, description="Tools that the server runs itself, beside those that clients bring along"
+    )
+    mcp_hosts: list[str] = Field(
+        default_factory=list,
+        description="Hosts of MCP servers that clients may name: `host`, `host:port`, `*.domain`; none if not set",
+    )
     pipeline: PipelineSettings = Field(default_factory=PipelineSettings, description="Where the models run")
     limits: Limits = Field(default_factory=Limits, description="What the server and one session may use")
     server: ServerSettings = Field(default_factory=ServerSettings, description="Where the server listens")
+    keys: dict[KeyName, KeySettings] = Field(
+        default_factory=dict, description="API keys by name; with none, no key is asked for"
+    )
+    prices: Prices = Field(default_factory=Prices, description="What usage costs, for the log")
 
 
 OWN = frozenset({"profile", "version", "doc", "extends"})

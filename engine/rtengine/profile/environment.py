@@ -1,7 +1,7 @@
 """References to environment variables in a profile: ``${NAME}`` and ``${NAME:-default}``, as in compose files.
 
-They are read in strings under `models`, `server`, `limits` and `pipeline`. What a reference stands for is never shown:
-not in findings, not in logs. ``$$`` is a plain ``$``.
+They are read in strings under `models`, `server`, `limits`, `pipeline`, `keys` and `tools`. What a reference stands for
+is never shown: not in findings, not in logs. ``$$`` is a plain ``$``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 Path = tuple[str | int, ...]
 
 REFERENCE = re.compile(r"\$(?:\$|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<odd>\{))")
-PLACES = frozenset({"models", "server", "limits", "pipeline"})
+PLACES = frozenset({"models", "server", "limits", "pipeline", "keys", "tools"})
 
 
 @dataclass

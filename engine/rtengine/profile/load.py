@@ -10,12 +10,16 @@ from pathlib import Path as FilePath
 from pydantic import BaseModel
 
 from rtengine.models.registry import Kind
+from rtengine.profile.access import KeySettings, Prices
 from rtengine.profile.layers import Layers
 from rtengine.profile.reading import Reading
 from rtengine.profile.settings import Limits, PipelineSettings, ServerSettings
 from rtengine.profile.shipped import find, shipped_files
+from rtengine.profile.tools import host_rules
 from rtengine.protocol.session import Session
 from rtengine.source.finding import FileError, Finding, in_order
+from rtengine.tools.address import HostRule
+from rtengine.tools.settings import ToolSettings
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,12 @@ class Profile:
     pipeline: PipelineSettings
     limits: Limits
     server: ServerSettings
+    keys: Mapping[str, KeySettings] = field(default_factory=dict)
+    """By name. Empty: no key is asked for."""
+    prices: Prices = field(default_factory=Prices)
+    tools: tuple[ToolSettings, ...] = field(default=(), repr=False)
+    """Those that the server runs itself."""
+    mcp_hosts: tuple[HostRule, ...] = ()
 
 
 def load_profile(reference: str | FilePath, environ: Mapping[str, str] | None = None) -> Profile:
@@ -70,6 +80,10 @@ def load_profile(reference: str | FilePath, environ: Mapping[str, str] | None = 
         pipeline=file.pipeline,
         limits=file.limits,
         server=file.server,
+        keys=file.keys,
+        prices=file.prices,
+        tools=tuple(file.tools),
+        mcp_hosts=host_rules(file),
     )
 
 

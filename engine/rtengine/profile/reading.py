@@ -15,7 +15,10 @@ from rtengine.profile.document import KINDS, ModelChoices, ProfileFile
 from rtengine.profile.environment import strings, substitute
 from rtengine.profile.layers import PREFIX, Layers
 from rtengine.profile.shipped import find
+from rtengine.profile.tools import check_tools
+from rtengine.protocol.formats import allowed_rates
 from rtengine.protocol.session import RealtimeSession, Session, TranscriptionSession
+from rtengine.protocol.turn_detection import SemanticVad, TranscriptionSemanticVad
 from rtengine.source.finding import Finding, Path, Severity
 from rtengine.source.shape import explain
 from rtengine.source.suggestion import suggest
@@ -23,12 +26,13 @@ from rtengine.source.suggestion import suggest
 T = TypeVar("T", bound=BaseModel)
 
 NEEDED_MACHINES = ("session",)
+SECRETS_IN = ("models", "keys", "tools")
 SET_BY_SERVER = ("id", "object", "expires_at")
 SESSIONS: dict[str, type[RealtimeSession] | type[TranscriptionSession]] = {
     "realtime": RealtimeSession,
     "transcription": TranscriptionSession,
 }
-_SECRET = re.compile(r"(^|_)(key|secret|token|password)$")
+_SECRET = re.compile(r"(^|[_-])(key|secret|token|password|authorization)$", re.IGNORECASE)
 
 
 class Reading:
@@ -47,6 +51,9 @@ class Reading:
         self._check_name()
         self._check_environment()
         self._check_secrets()
+        self._check_keys()
+        for number, message, path, hint in check_tools(self.file, self.session) if self.file else ():
+            self._add(number, message, path, hint=hint)
         if self.file is not None and self.session is not None:
             self._check_models(self.session, self.file.models)
 
@@ -56,9 +63,9 @@ class Reading:
         file = self._layers.origin(path).file
         self.findings.append(file.finding(PREFIX + number, message, path, key=key, hint=hint, severity=severity))
 
-    def _valid(self, value: Any, model: type[T], at: Path) -> T | None:
+    def _valid(self, value: Any, model: type[T], at: Path, context: dict[str, Any] | None = None) -> T | None:
         try:
-            return model.model_validate(value)
+            return model.model_validate(value, context=context)
         except ValidationError as error:
             mistakes = explain(error, model)
         for mistake in mistakes:
@@ -68,7 +75,9 @@ class Reading:
             message = mistake.message
             if path in self._substitution.filled:
                 # The value may be a secret, so it is not repeated.
-                message = f"{message.split(' (got ')[0]} (its value comes from the environment)"
+                wrong = message.split(" (got ")[0].partition(" does not match ")
+                told = f"does not match {wrong[2]}" if wrong[1] else wrong[0]
+                message = f"{told} (its value comes from the environment)"
             self._add(mistake.number, message, path, key=mistake.key, hint=mistake.hint)
         return None
 
@@ -101,7 +110,7 @@ class Reading:
             if field in given:
                 self._add("301", f"the server sets '{field}' itself", ("session", field), key=True, hint="remove it")
         settable = {key: value for key, value in given.items() if key not in SET_BY_SERVER}
-        return self._valid(settable, SESSIONS[kind], ("session",))
+        return self._valid(settable, SESSIONS[kind], ("session",), allowed_rates())
 
     def _machines(self) -> dict[str, FilePath]:
         machines = self._document.get("machines")
@@ -141,13 +150,21 @@ class Reading:
             self._add("203", message, path, severity="warning")
 
     def _check_secrets(self) -> None:
-        for path, text in strings(self._layers.document.get("models"), ("models",)):
+        found = [entry for part in SECRETS_IN for entry in strings(self._layers.document.get(part), (part,))]
+        for path, text in found:
             if text and _SECRET.search(str(path[-1])) and path not in self._substitution.filled:
-                name = "_".join(str(part) for part in path[1:]).upper()
+                name = "_".join(part for part in path[1:] if isinstance(part, str)).upper().replace("-", "_")
                 hint = f"write ${{{name}}}, and set the variable where the server runs"
                 self._add(
                     "204", f"the secret '{path[-1]}' is written into the file", path, hint=hint, severity="warning"
                 )
+
+    def _check_keys(self) -> None:
+        names: dict[str, str] = {}
+        for name, settings in (self.file.keys if self.file else {}).items():
+            first = names.setdefault(settings.key.get_secret_value(), name)
+            if first != name:
+                self._add("205", f"the keys '{first}' and '{name}' are the same", ("keys", name, "key"))
 
     def _check_models(self, session: Session, models: ModelChoices) -> None:
         if isinstance(session, RealtimeSession):
@@ -156,6 +173,14 @@ class Reading:
             if "audio" in session.output_modalities and models.voice is None:
                 hint = "add `voice:`, or set `output_modalities: [text]`"
                 self._add("302", "a session that answers with audio needs a voice", ("models",), key=True, hint=hint)
-        if models.transcriber is None and session.audio.input.transcription is not None:
-            path = ("session", "audio", "input", "transcription")
+        heard = session.audio.input
+        path: Path = ("session", "audio", "input", "transcription")
+        if models.transcriber is None and heard.transcription is not None:
             self._add("302", "a session that transcribes needs a transcriber", path, key=True)
+        if models.transcriber is None and isinstance(heard.turn_detection, SemanticVad | TranscriptionSemanticVad):
+            place: Path = ("session", "audio", "input", "turn_detection", "type")
+            self._add("302", "semantic_vad reads what was said, and needs a transcriber", place)
+        known = getattr(self.settings.get("transcriber"), "languages", None)
+        language = heard.transcription and heard.transcription.language
+        if known is not None and language and language.lower().split("-")[0] not in known:
+            self._add("302", f"the transcriber does not know the language '{language}'", (*path, "language"))

@@ -22,13 +22,41 @@ class ServerSettings(Settings):
     )
     hosts: list[str] = Field(
         default_factory=list,
-        description="Host names answered to besides this machine's own, when listening on loopback behind a proxy",
+        description="Host names answered to besides this machine's own. With none, a server that listens on loopback "
+        "answers to no other, and one that listens beyond it to every name",
+    )
+    open: bool = Field(
+        False, description="Let anyone in without a key, also when listening beyond loopback; useless with `keys`"
+    )
+    models: list[str] = Field(
+        default_factory=list, description="Model names that clients may ask for; with none, any name will do"
+    )
+    secrets: int = Field(
+        10_000, ge=1, description="Client secrets valid at once; more are refused until one has expired"
+    )
+    counters: str = Field(
+        "memory://",
+        repr=False,  # it may hold a password
+        pattern=r"^(memory://$|(redis|rediss|redis\+unix)://)",
+        description="Where the rates of keys are counted: `memory://`, or a Redis URL that several servers share",
     )
     drain_seconds: float = Field(20, ge=0, description="How long running responses may finish after SIGTERM")
 
 
+class KeyLimits(Settings):
+    """What one API key may use. Clients without a key share one set of these. Null is no limit."""
+
+    requests_per_minute: int | None = Field(None, ge=1, description="Responses begun in any 60 seconds")
+    tokens_per_minute: int | None = Field(
+        None, ge=1, description="Tokens of responses in a minute; once they are spent, responses fail until it is over"
+    )
+    sessions: int | None = Field(None, ge=1, description="Sessions at once")
+
+
 class Limits(Settings):
     """What one server and one session may use."""
+
+    per_key: KeyLimits = Field(default_factory=KeyLimits, description="What each API key may use")
 
     sessions: int = Field(64, ge=1, description="Sessions at once; more are refused with HTTP 503")
     session_seconds: float = Field(3600, gt=0, description="A session ends after this, with `session_expired`")
@@ -38,11 +66,13 @@ class Limits(Settings):
         True,
         description="Begin the answer in the pause before a turn is over; if the user goes on, its tokens are wasted",
     )
+    tool_seconds: float = Field(30, gt=0, description="A call on an MCP server that a client named fails after this")
+    tool_rounds: int = Field(
+        8, ge=1, description="Answers in a row that may call tools of the server; the next one has to do without"
+    )
     message_bytes: int = Field(24 << 20, ge=1 << 16, description="Largest frame a client may send")
     buffer_seconds: float = Field(600, gt=0, description="Audio the input buffer holds before a commit")
-    write_buffer_bytes: int = Field(
-        16 << 20, ge=1 << 16, description="Unsent output that drops a client"
-    )
+    write_buffer_bytes: int = Field(16 << 20, ge=1 << 16, description="Unsent output that drops a client")
     request_bytes: int = Field(1 << 20, ge=1 << 10, description="Largest body of an HTTP request")
     request_seconds: float = Field(10, gt=0, description="An HTTP request, or a handshake, must be complete by then")
     context_tokens: int = Field(
@@ -56,6 +86,7 @@ class Workers(Settings):
     transcribe: int = Field(2, ge=1, le=256, description="Utterances turned into text at once")
     generate: int = Field(8, ge=1, le=1024, description="Answers generated at once")
     speak: int = Field(2, ge=1, le=256, description="Clauses spoken at once")
+    tool: int = Field(16, ge=1, le=1024, description="Tools run at once")
 
 
 class Replicas(Settings):

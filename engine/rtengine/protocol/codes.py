@@ -154,10 +154,33 @@ CODES: dict[str, ErrorCode] = {
         "invalid_value", "A transcription session creates no responses.", "type"
     ),
     "rate_limit_exceeded": ErrorCode(
-        "rate_limit_exceeded", "Rate limit reached. Try again in {seconds:g}s.", type="rate_limit_error", status=429
+        "rate_limit_exceeded",
+        "Rate limit reached on {name} per minute: limit {limit}. Please try again in {seconds:.1f}s.",
+        type="rate_limit_error",
+        status=429,
     ),
     # the connection
     "invalid_api_key": ErrorCode("invalid_api_key", "Incorrect API key provided: {key}.", status=401, close_code=3000),
+    "missing_api_key": ErrorCode(
+        "invalid_api_key",
+        "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth "
+        "(i.e. Authorization: Bearer YOUR_KEY).",
+        status=401,
+        close_code=3000,
+    ),
+    "too_many_sessions": ErrorCode(
+        "rate_limit_exceeded",
+        "Rate limit reached on sessions: limit {limit}. Please try again when one has ended.",
+        type="rate_limit_error",
+        status=429,
+        close_code=1013,
+    ),
+    "too_many_secrets": ErrorCode(
+        "rate_limit_exceeded",
+        "Rate limit reached on client secrets: limit {limit}. Please try again when one has expired.",
+        type="rate_limit_error",
+        status=429,
+    ),
     "missing_model": ErrorCode(
         "missing_model",
         "You must provide a model parameter, for example {example}",

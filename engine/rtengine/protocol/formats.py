@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, Tag
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, Tag, ValidationInfo
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from rtengine.protocol.wire import STRING_OR_OBJECT, ListOf, NullTolerantModel, Omit, one_of
 
 PCM_RATE = 24_000
+"""The one rate of the API."""
+PCM_RATES = (8_000, 16_000, PCM_RATE)
+"""Rates that a profile may give its sessions, for clients that are none of the API's."""
+
+
+def _pcm_rate(rate: int, info: ValidationInfo) -> int:
+    """The API words its refusal of other rates as a bound. ``allowed_rates`` says where another rate may stand."""
+    allowed = (info.context or {}).get("pcm_rates", (PCM_RATE,))
+    if rate in allowed:
+        return rate
+    if allowed is PCM_RATES:
+        raise PydanticCustomError("pcm_rate", "the rate of PCM audio is 8000, 16000 or 24000")
+    if rate < PCM_RATE:
+        raise PydanticKnownError("greater_than_equal", {"ge": PCM_RATE})
+    raise PydanticKnownError("less_than_equal", {"le": PCM_RATE})
+
+
+def allowed_rates(*rates: int) -> dict[str, Any]:
+    """Validation context in which PCM audio may have these rates as well; all of ``PCM_RATES`` without any."""
+    return {"pcm_rates": (PCM_RATE, *rates) if rates else PCM_RATES}
 
 
 class PCM(NullTolerantModel):
     """16-bit mono samples, little endian."""
 
     type: Literal["audio/pcm"] = "audio/pcm"
-    rate: Annotated[int, Field(strict=True, ge=PCM_RATE, le=PCM_RATE)] = PCM_RATE
-    """Samples per second. The API has this one rate, and its refusal of others is worded as a bound."""
+    rate: Annotated[int, Field(strict=True, json_schema_extra={"enum": list(PCM_RATES)}), AfterValidator(_pcm_rate)] = (
+        PCM_RATE
+    )
+    """Samples per second: 24000, unless the profile gives its sessions another."""
 
 
 class PCMU(NullTolerantModel):

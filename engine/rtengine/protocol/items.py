@@ -73,6 +73,14 @@ class FunctionCallOutput(ItemFields):
     output: str
 
 
+class McpItemFields(NullTolerantModel):
+    """The API's MCP items have no ``object``; a client that gives one means well."""
+
+    id: Omit[str] = None
+    object: Omit[Literal["realtime.item"]] = None
+    type: str
+
+
 class McpListedTool(NullTolerantModel):
     name: str
     description: Omit[str] = None
@@ -80,7 +88,7 @@ class McpListedTool(NullTolerantModel):
     annotations: Omit[dict[str, Any]] = None
 
 
-class McpListTools(ItemFields):
+class McpListTools(McpItemFields):
     """The tools of an MCP server, once they are known."""
 
     type: Literal["mcp_list_tools"] = "mcp_list_tools"
@@ -113,7 +121,7 @@ McpError = Annotated[
 ]
 
 
-class McpCall(ItemFields):
+class McpCall(McpItemFields):
     type: Literal["mcp_call"] = "mcp_call"
     server_label: str
     name: str
@@ -123,14 +131,14 @@ class McpCall(ItemFields):
     error: Omit[McpError] = None
 
 
-class McpApprovalRequest(ItemFields):
+class McpApprovalRequest(McpItemFields):
     type: Literal["mcp_approval_request"] = "mcp_approval_request"
     server_label: str
     name: str
     arguments: str
 
 
-class McpApprovalResponse(ItemFields):
+class McpApprovalResponse(McpItemFields):
     type: Literal["mcp_approval_response"] = "mcp_approval_response"
     approval_request_id: str
     approve: Boolean

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, Tag, ValidationError
 
 from rtengine.protocol.errors import api_error, unsupported_value
-from rtengine.protocol.formats import PCM, AudioFormat, OutputModalities, Voice, spoken
+from rtengine.protocol.formats import PCM, PCM_RATE, AudioFormat, OutputModalities, Voice, allowed_rates, spoken
 from rtengine.protocol.response import MaxOutputTokens, Prompt, Reasoning
 from rtengine.protocol.tools import Tool, ToolChoice
 from rtengine.protocol.turn_detection import (
@@ -166,7 +166,10 @@ _CLEARABLE = {
     ("include",),
 }
 """Values that null clears. Elsewhere null is a key that a client library did not leave out: it changes nothing."""
-_FIXED = ("id", "object", "model", "expires_at")
+_FIXED = ("id", "object", "expires_at")
+"""``model`` is not among them: as at the connection, any name means the models of the profile, and the session bears it.
+openai-agents sends the name it has by default, whatever the URL says; refused, its whole configuration would be lost.
+"""
 
 
 def apply_update(session: Session, patch: Mapping[str, Any]) -> Session:
@@ -180,9 +183,17 @@ def apply_update(session: Session, patch: Mapping[str, Any]) -> Session:
     merged = _merged(current, changes, ())
     _keep_strength(current, merged)
     try:
-        return type(session).model_validate(merged)
+        return type(session).model_validate(merged, context=own_rates(session))
     except ValidationError as failure:
         raise api_error_of(failure, prefix=("session",)) from None
+
+
+def own_rates(session: Session) -> dict[str, Any]:
+    """Validation context in which PCM audio may have the rates that the session has, whatever the API's is."""
+    formats = [session.audio.input.format]
+    if isinstance(session, RealtimeSession):
+        formats.append(session.audio.output.format)
+    return allowed_rates(PCM_RATE, *(each.rate for each in formats if isinstance(each, PCM)))
 
 
 def _check_type(session: Session, patch: Mapping[str, Any]) -> None:

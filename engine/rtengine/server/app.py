@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
+from typing import Any
 
+from pydantic_core import to_json
+
+from rtengine.audio import noise
 from rtengine.chart.load import Machines, load_machines
 from rtengine.models import registry, weights
 from rtengine.models.abilities import Abilities
-from rtengine.models.registry import Kind
 from rtengine.models.vad import VoiceActivityFactory
 from rtengine.observe.log import Format, set_up
-from rtengine.pipeline.local import Loader, LocalHost
-from rtengine.pipeline.stage import load_stage
+from rtengine.pipeline.dora.host import dora_host
+from rtengine.pipeline.host import PipelineHost
+from rtengine.pipeline.local import local_host
 from rtengine.profile.load import Profile
-from rtengine.protocol.errors import APIError, api_error
+from rtengine.protocol.client import parse_client_event
+from rtengine.protocol.errors import APIError, api_error, shortened
 from rtengine.protocol.ids import Ids
-from rtengine.protocol.sampling import sampled_session
-from rtengine.protocol.session import RealtimeSession, TranscriptionSession
+from rtengine.protocol.sampling import SampledSession, sampled_session
+from rtengine.protocol.session import RealtimeSession, TranscriptionSession, own_rates
 from rtengine.protocol.session import Session as SessionObject
+from rtengine.server.client_secrets import ClientSecrets
+from rtengine.server.keys import Keyring, check_exposure
+from rtengine.server.rates import Rates
+from rtengine.server.secrets import Secrets
 from rtengine.server.serve import run as run_server
 from rtengine.server.serve import serve
-from rtengine.server.sessions import ConnectRequest
+from rtengine.server.sessions import ConnectRequest, DialectName
+from rtengine.server.site import Site
+from rtengine.session.effects import Send
+from rtengine.session.rates import RateLimits
 from rtengine.session.session import Session
 from rtengine.session.vocabulary import VOCABULARY
 
 log = logging.getLogger(__name__)
-
-STAGES: Mapping[Kind, str] = {"transcriber": "transcribe", "chat": "generate", "voice": "speak"}
-"""Part of a profile to the stage that runs it."""
-
 
 class Sessions:
     """Makes the session of each connection, as the profile has it."""
@@ -45,33 +53,72 @@ class Sessions:
     def __call__(self, request: ConnectRequest) -> Session:
         """Raises APIError for a client that cannot be served."""
         ids = Ids()
-        session = self._session(request, ids.new("sess"))
-        return Session(session, self._machines, self._detector, self._profile.limits, ids, self._abilities)
+        update: dict[str, Any] = {
+            "id": ids.new("sess"),
+            "expires_at": int(time.time() + self._profile.limits.session_seconds),
+        }
+        session = request.visitor.session or self._first(request.intent)
+        if session.type != request.intent and request.intent == "transcription":
+            raise APIError("This client secret is for a realtime session.", code="invalid_value", param="intent")
+        if isinstance(session, RealtimeSession):
+            update["model"] = self._model(request)
+            if request.dialect == "beta":
+                session = self._sampled(session)
+        return self._session(session.model_copy(deep=True, update=update), ids, request.visitor.rates)
 
-    def _session(self, request: ConnectRequest, session_id: str) -> SessionObject:
+    def proposed(self, patch: Mapping[str, Any] | None, dialect: DialectName) -> SessionObject:
+        """What a session would start with, did it begin with a `session.update` of ``patch``. Raises APIError."""
+        kind = (patch or {"type": self._profile.session.type}).get("type")
+        session = self._first("transcription" if kind == "transcription" else "realtime")
+        if isinstance(session, RealtimeSession):
+            session = session.model_copy(deep=True, update={"model": self._default_model})
+            session = self._sampled(session) if dialect == "beta" else session
+        proposal = updated(self._session(session, Ids()), patch)
+        self._check_model(getattr(proposal, "model", self._default_model), "session.model")
+        return proposal
+
+    def _session(self, session: SessionObject, ids: Ids, rates: RateLimits | None = None) -> Session:
+        limits = self._profile.limits
+        return Session(session, self._machines, self._detector, limits, ids, self._abilities, rates=rates)
+
+    def _first(self, kind: str) -> SessionObject:
+        """What the profile has for sessions of a kind."""
         profile = self._profile.session
-        expires_at = int(time.time() + self._profile.limits.session_seconds)
-        if request.intent == "transcription":
+        if kind == "transcription":
             return TranscriptionSession.model_validate(
-                {
-                    "id": session_id,
-                    "expires_at": expires_at,
-                    "audio": {"input": transcription_input(profile)},
-                    "include": profile.include,
-                }
+                {"audio": {"input": transcription_input(profile)}, "include": profile.include},
+                context=own_rates(profile),
             )
-        if request.model is None:
-            raise api_error("missing_model")
         if not isinstance(profile, RealtimeSession):
             raise APIError(
                 "This server only transcribes: connect with ?intent=transcription.",
                 code="invalid_model",
                 close_code=4000,
             )
-        session = profile.model_copy(
-            deep=True, update={"id": session_id, "model": request.model, "expires_at": expires_at}
-        )
-        return sampled_session(session, self._temperature()) if request.dialect == "beta" else session
+        return profile
+
+    @property
+    def _default_model(self) -> str:
+        """What the session of a client secret is called when nobody says."""
+        served = self._profile.server.models
+        return served[0] if served else self._profile.name
+
+    def _model(self, request: ConnectRequest) -> str:
+        """The name the client asks for, else that of its client secret. Raises APIError."""
+        model = request.model or getattr(request.visitor.session, "model", None)
+        if not model:
+            raise api_error("missing_model", example=f"/v1/realtime?model={self._default_model}")
+        self._check_model(model)
+        return str(model)
+
+    def _check_model(self, model: str, param: str | None = None) -> None:
+        served = self._profile.server.models
+        if served and model not in served:
+            raise api_error("invalid_model", model=shortened(model), param=param)
+
+    def _sampled(self, session: RealtimeSession) -> RealtimeSession:
+        """With the temperature that sessions of the beta have."""
+        return session if isinstance(session, SampledSession) else sampled_session(session, self._temperature())
 
     def _temperature(self) -> float | None:
         """The chat model's own, if its settings have one."""
@@ -80,12 +127,27 @@ class Sessions:
         return temperature
 
 
+def updated(session: Session, patch: Mapping[str, Any] | None) -> SessionObject:
+    """What a `session.update` makes of a new session, with every rule of its machines. Raises APIError."""
+    session.start(0.0)
+    if patch is not None:
+        event = parse_client_event(to_json({"type": "session.update", "session": patch}))
+        for effect in session.receive(event, 0.0):
+            if isinstance(effect, Send) and effect.event["type"] == "error":
+                told = effect.event["error"]
+                raise APIError(told["message"], code=told["code"], type=told["type"], param=told["param"])
+    return session.data.session
+
+
 def abilities(profile: Profile) -> Abilities:
     """What the profile's models can do, as far as their settings tell."""
-    chat = profile.models.get("chat")
+    chat, transcriber = profile.models.get("chat"), profile.models.get("transcriber")
     return Abilities(
         chat=chat is not None,
         speech="voice" in profile.models,
+        transcription=transcriber is not None,
+        noise_reduction=noise.available(),
+        languages=getattr(transcriber and transcriber.settings, "languages", None),
         images=getattr(chat and chat.settings, "images", False),
         reasoning=getattr(chat and chat.settings, "reasoning", False),
     )
@@ -116,8 +178,11 @@ def run(
     settings = profile.server.model_copy(
         update={key: value for key, value in {"host": host, "port": port}.items() if value is not None}
     )
+    check_exposure(settings, profile.keys)
     if pull:
         weights.ensure(required_weights(profile), log.info)
+    if profile.session.audio.input.noise_reduction is not None:
+        noise.require()
     vad = profile.models["vad"]
     sessions = Sessions(profile, machines, registry.load("vad", vad.name, vad.settings, log.info))
 
@@ -125,17 +190,26 @@ def run(
         name, _, number = address.rpartition(":")
         on_ready(name.strip("[]"), int(number))
 
-    run_server(
-        serve(
-            settings,
-            profile.limits,
-            LocalHost(stage_loaders(profile), profile.pipeline.workers.model_dump(exclude_none=True)),
-            sessions,
-            models=[profile.name],
-            on_ready=ready,
-            progress=log.info,
-        )
-    )
+    async def main() -> None:
+        rates = Rates(settings.counters, asyncio.get_running_loop().call_soon_threadsafe)
+        secrets = Secrets(settings.secrets)
+        keyring = Keyring(profile.keys, profile.limits.per_key, rates, secrets)
+        try:
+            site = Site(
+                settings,
+                profile.limits,
+                pipeline_host(profile),
+                sessions,
+                models=settings.models or [profile.name],
+                routes=ClientSecrets(keyring, secrets, sessions.proposed).routes(),
+                keyring=keyring,
+                prices=profile.prices,
+            )
+            await serve(site, on_ready=ready, progress=log.info)
+        finally:
+            rates.close()
+
+    run_server(main())
     return 0
 
 
@@ -146,9 +220,6 @@ def required_weights(profile: Profile) -> tuple[str, ...]:
     )
 
 
-def stage_loaders(profile: Profile) -> dict[str, Loader]:
-    return {
-        stage: partial(load_stage, stage, profile.models[part].name, profile.models[part].settings)
-        for part, stage in STAGES.items()
-        if part in profile.models
-    }
+def pipeline_host(profile: Profile) -> PipelineHost:
+    """The host that the profile chooses, with its stages not loaded yet. Raises RtengineError."""
+    return dora_host(profile) if profile.pipeline.host == "dora" else local_host(profile)

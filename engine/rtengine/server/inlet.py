@@ -23,6 +23,11 @@ INVALID_DATA = 1007
 class Receiver(Protocol):
     """Whoever takes the messages: text as ``str``, binary ones as ``bytes``."""
 
+    @property
+    def behind(self) -> bool:
+        """It is still at work on an earlier message, and takes no other now."""
+        ...
+
     def frame(self, message: str | bytes) -> None: ...
 
     def hang_up(self, code: int, reason: str) -> None: ...
@@ -76,11 +81,12 @@ class Inlet:
                 return
             data = b"".join(self._fragments)
             self._fragments.clear()
-        if self._waiting or self._receiver is None or self._taken >= MESSAGES_PER_TURN:
+        receiver = self._receiver
+        if self._waiting or receiver is None or receiver.behind or self._taken >= MESSAGES_PER_TURN:
             self._wait(data)
         else:
             self._taken += 1
-            _deliver(self._receiver, self._text, data)
+            _deliver(receiver, self._text, data)
 
     def _wait(self, data: bytes) -> None:
         if not self._waiting:
@@ -91,6 +97,8 @@ class Inlet:
 
     def _take(self) -> None:
         for _ in range(min(MESSAGES_PER_TURN, len(self._waiting))):
+            if self._receiver is not None and self._receiver.behind:
+                break
             text, data = self._waiting.popleft()
             if self._receiver is not None:
                 _deliver(self._receiver, text, data)

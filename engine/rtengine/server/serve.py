@@ -7,7 +7,7 @@ import functools
 import gc
 import logging
 import signal
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 from websockets.asyncio.server import Server as WebSocketServer
@@ -16,11 +16,7 @@ from websockets.asyncio.server import serve as listen
 
 from rtengine.errors import RtengineError
 from rtengine.observe.log import OneLine
-from rtengine.pipeline.host import PipelineHost
-from rtengine.profile.settings import Limits, ServerSettings
 from rtengine.server.door import Door
-from rtengine.server.routes import Route
-from rtengine.server.sessions import SessionFactory
 from rtengine.server.site import Site
 from rtengine.server.websocket import select_subprotocol, serve_websocket
 
@@ -95,38 +91,35 @@ class Server:
 
 
 async def serve(
-    settings: ServerSettings,
-    limits: Limits,
-    host: PipelineHost,
-    sessions: SessionFactory,
+    site: Site,
     *,
-    models: Iterable[str] = (),
-    routes: Iterable[Route] = (),
     on_ready: Callable[[str], None] = lambda url: None,
     progress: Callable[[str], None] = lambda step: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, drain, and return; a second signal cuts the drain short.
 
-    The port answers health checks while ``host`` loads its models. ``host`` is started and closed here. ``on_ready``
+    The port answers health checks while ``site.host`` loads its models; it is started and closed here. ``on_ready``
     gets ``host:port`` once sessions are taken. Raises ``RtengineError`` when the port or a model cannot be had.
     """
-    server = Server(Site(settings, limits, host, sessions, models, routes))
+    server = Server(site)
     asked, hurry = asyncio.Event(), asyncio.Event()
     await server.start()
     try:
         _on_signals(lambda: hurry.set() if asked.is_set() else asked.set())
-        if await _unless(asked, host.start(progress)):
-            server.site.loaded = True
+        if await _unless(asked, site.host.start(progress)):
+            site.loaded = True
             gc.collect()
             gc.freeze()  # what is loaded by now stays: no collection needs to look at it again
             on_ready(server.url)
             await asked.wait()
-            log.info("draining", extra={"fields": {"sessions": len(server.site.shells)}})
+            log.info("draining", extra={"fields": {"sessions": len(site.shells)}})
             await server.drain(hurry)
     finally:
         await server.stop()
-        await host.close()
+        await site.host.close()
         _on_signals(None)
+        used = site.account.summary(site.prices)
+        log.info("server stopped", extra={"fields": {"sessions": site.ended, **used}})
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

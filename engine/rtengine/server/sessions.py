@@ -8,10 +8,14 @@ from typing import Literal, Protocol
 
 from rtengine.protocol.client import ClientEvent
 from rtengine.protocol.errors import APIError
+from rtengine.server.visitor import Visitor
 from rtengine.session.effects import Disconnected, Draining, Effect, JobResult, TimerFired
 
 SessionInput = ClientEvent | APIError | JobResult | TimerFired | Draining | Disconnected
 """An ``APIError`` stands for a frame that is no valid client event: the session answers it with its ``error`` event."""
+
+
+DialectName = Literal["ga", "beta"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +26,14 @@ class ConnectRequest:
     intent: Literal["realtime", "transcription"] = "realtime"
     api_key: str | None = field(default=None, repr=False)
     """Key or ephemeral secret, from whichever of the three places it was given in. Never logged."""
-    dialect: Literal["ga", "beta"] = "ga"
+    dialect: DialectName = "ga"
     organization: str | None = None
     project: str | None = None
     safety_identifier: str | None = None
     remote: str = ""
     """Address of the client's end of the connection."""
+    visitor: Visitor = field(default_factory=Visitor)
+    """Whom the key has turned out to be."""
 
 
 class Session(Protocol):
@@ -45,6 +51,13 @@ class Session(Protocol):
     def start(self, now: float) -> list[Effect]: ...
 
     def receive(self, event: SessionInput, now: float) -> list[Effect]: ...
+
+    @property
+    def behind(self) -> bool:
+        """It has taken in more than it does at once: ``go_on`` does the next part of it."""
+        ...
+
+    def go_on(self, now: float) -> list[Effect]: ...
 
 
 SessionFactory = Callable[[ConnectRequest], Session]

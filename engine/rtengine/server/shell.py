@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 
 from rtengine.models.jobs import FINAL, Result
+from rtengine.observe.account import Account
 from rtengine.observe.log import SessionLog
 from rtengine.observe.timeline import Timeline
 from rtengine.pipeline.host import PipelineHost
@@ -35,6 +36,10 @@ INTERNAL_ERROR = 1011
 """Close code of a connection whose session failed (RFC 6455, 7.4.1)."""
 
 
+class _Rest:
+    """What the session has still to do with the last event."""
+
+
 class Shell:
     """Drives one session until it closes, the client is gone, or it fails. Its methods never raise."""
 
@@ -48,10 +53,13 @@ class Shell:
         self._dialect = dialect or GA()
         self._loop = asyncio.get_running_loop()
         self._timeline = Timeline()
+        self.account = Account()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._jobs: set[str] = set()
         self._inbox: deque[tuple[SessionInput, float]] = deque()
         self._busy = False
+        self._going_on = False
+        """``_go_on`` is about to be called."""
         self._now = 0.0
         self._ended = False
 
@@ -77,9 +85,10 @@ class Shell:
     def feed(self, event: SessionInput, at: float = 0.0) -> None:
         """Give the session an event, with the time of now, or ``at`` where that is later.
 
-        An event that comes while the effects of another are being executed waits for its turn.
+        An event that comes while the effects of another are being executed waits for its turn, and so does one that
+        comes while the session still has to do with another.
         """
-        if self._busy:
+        if self._busy or self.behind:
             self._inbox.append((event, at))
             return
         self._step(event, at)
@@ -87,8 +96,16 @@ class Shell:
 
     def disconnect(self) -> None:
         """The client is gone: tell the session, and release what it still holds. Does nothing after the end."""
-        self.feed(Disconnected())
+        if self._busy:
+            self.feed(Disconnected())
+        else:
+            self._step(Disconnected(), 0.0)
         self._end()
+
+    @property
+    def behind(self) -> bool:
+        """The session has more to do than it does at once; other connections have their turn in between."""
+        return self._session.behind and not self._ended
 
     def hang_up(self, code: int, reason: str) -> None:
         """Close from this side, whatever the session is doing."""
@@ -96,16 +113,25 @@ class Shell:
         self._outlet.close(code, reason)
 
     def _catch_up(self) -> None:
-        while self._inbox:
+        while self._inbox and not self.behind:
             self._step(*self._inbox.popleft())
+        if self.behind and not self._going_on:
+            self._going_on = True
+            self._loop.call_soon(self._go_on)
 
-    def _step(self, event: SessionInput | None, at: float) -> None:
+    def _go_on(self) -> None:
+        self._going_on = False
+        if self.behind:
+            self._step(_Rest(), 0.0)
+            self._catch_up()
+
+    def _step(self, event: SessionInput | _Rest | None, at: float) -> None:
         if self._ended:
             return
         self._busy = True
         try:
             now = self._now = max(self._loop.time(), at, self._now)
-            self._execute(self._session.start(now) if event is None else self._session.receive(event, now), now)
+            self._execute(self._effects(event, now), now)
         except Exception as error:
             self._fail(error)
         finally:
@@ -117,12 +143,18 @@ class Shell:
             else:
                 self._inbox.append((Disconnected(), 0.0))
 
+    def _effects(self, event: SessionInput | _Rest | None, now: float) -> list[Effect]:
+        if event is None:
+            return self._session.start(now)
+        return self._session.go_on(now) if isinstance(event, _Rest) else self._session.receive(event, now)
+
     def _execute(self, effects: list[Effect], now: float) -> None:
         for effect in effects:
             match effect:
                 case Send(event):
                     for told in self._dialect.told(event):
                         self._outlet.send(told)
+                    self.account.sent(event)
                     timing = self._timeline.sent(event, now)
                     if timing is not None:
                         self._log.turn(timing)
@@ -150,6 +182,7 @@ class Shell:
         if isinstance(result, FINAL):
             self._jobs.discard(job_id)
         self._timeline.result(job_id, result, self._loop.time())
+        self.account.result(result)
         self.feed(JobResult(job_id, result))
 
     def _fire(self, timer_id: str, at: float) -> None:

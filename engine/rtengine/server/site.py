@@ -6,19 +6,25 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from rtengine.observe.account import Account
 from rtengine.pipeline.host import PipelineHost
+from rtengine.profile.access import Prices
 from rtengine.profile.settings import Limits, ServerSettings
 from rtengine.protocol.errors import APIError
 from rtengine.server import admission
-from rtengine.server.connect import PATHS
+from rtengine.server.connect import PATHS, api_key
+from rtengine.server.heap import Heap
+from rtengine.server.keys import Keyring
 from rtengine.server.messages import HttpRequest, HttpResponse, refused
 from rtengine.server.refusal import error_body
 from rtengine.server.routes import Route, Routes, health_routes, model_routes, websocket_routes
-from rtengine.server.sessions import SessionFactory
+from rtengine.server.sessions import ConnectRequest, SessionFactory
 from rtengine.server.shell import Shell
+from rtengine.server.visitor import Visitor
 from rtengine.session.effects import Draining
 
 if TYPE_CHECKING:
@@ -27,6 +33,9 @@ if TYPE_CHECKING:
     from rtengine.server.http import HttpConnection
 
 log = logging.getLogger("rtengine.server")
+
+GUARDED = "/v1/"
+"""What lies below needs a key, where the profile has any. Health does not."""
 
 
 class Site:
@@ -40,11 +49,19 @@ class Site:
         sessions: SessionFactory,
         models: Iterable[str] = (),
         routes: Iterable[Route] = (),
+        keyring: Keyring | None = None,
+        prices: Prices | None = None,
     ) -> None:
         self.settings = settings
         self.limits = limits
         self.host = host
         self.sessions = sessions
+        self.prices = prices or Prices()
+        self.account = Account()
+        """What the sessions that are over have used."""
+        self.ended = 0
+        """How many are over."""
+        self._keyring = keyring
         self.connections: set[HttpConnection] = set()
         self.sockets: set[ServerConnection] = set()
         self.shells: set[Shell] = set()
@@ -53,6 +70,7 @@ class Site:
         self.draining = False
         self.request_seconds = limits.request_seconds
         self.request_bytes = limits.request_bytes
+        self._heap = Heap()
         self._idle = asyncio.Event()
         self._idle.set()
         own = [*health_routes(self.readiness), *model_routes(models, int(time.time())), *websocket_routes(PATHS)]
@@ -75,6 +93,8 @@ class Site:
         if refusal is not None:
             return refusal
         try:
+            if self._keyring is not None and request.path.startswith(GUARDED):
+                self._keyring.owner(api_key(request))
             return await self._routes.answer(request)
         except APIError as error:
             return HttpResponse.json({"error": error_body(error)}, error.status)
@@ -95,6 +115,14 @@ class Site:
             return _unavailable("The server has as many sessions as it takes.", "too_many_sessions")
         return None
 
+    def admit(self, request: ConnectRequest) -> ConnectRequest:
+        """The request with whom its key belongs to, who is to ``leave`` again. Raises APIError."""
+        return request if self._keyring is None else replace(request, visitor=self._keyring.admit(request.api_key))
+
+    def leave(self, visitor: Visitor) -> None:
+        if self._keyring is not None:
+            self._keyring.leave(visitor)
+
     def entered(self, shell: Shell) -> None:
         """A session has begun. One that slipped in as the drain began hears of it too."""
         self.shells.add(shell)
@@ -104,6 +132,9 @@ class Site:
 
     def left(self, shell: Shell) -> None:
         self.shells.discard(shell)
+        self.account.add(shell.account)
+        self.ended += 1
+        self._heap.session_ended()
         if not self.shells:
             self._idle.set()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import cast
 
@@ -32,34 +33,40 @@ async def serve_websocket(site: Site, connection: ServerConnection) -> None:
     unnamed = SessionLog("", None)
     outlet = Outlet(door, site.limits.write_buffer_bytes, unnamed)
     opened = _open(site, door, outlet, unnamed)
-    session = None
     if opened is None:
         door.inlet.close()
-    else:
-        session, dialect = opened
-        log = SessionLog(session.id)
-        outlet.log = log
-        shell = Shell(session, outlet, site.host, log, dialect)
-        log.info("session opened", remote=door.upgrade.remote)
+        await outlet.closed()
+        return
+    session, request = opened
+    log = SessionLog(session.id)
+    outlet.log = log
+    shell = Shell(session, outlet, site.host, log, _dialect(request, session))
+    began = time.monotonic()
+    log.info("session opened", remote=request.remote, key=request.visitor.key)
+    try:
         shell.start()
         site.entered(shell)
         door.inlet.open(shell)
-        try:
-            await door.wait_closed()
-        finally:
-            shell.disconnect()
-            site.left(shell)
+        await door.wait_closed()
+    finally:
+        shell.disconnect()
+        site.left(shell)
+        site.leave(request.visitor)
     await outlet.closed()
-    if session is not None:
-        log.info("session closed", code=door.close_code)
+    seconds = round(time.monotonic() - began, 1)
+    used = shell.account.summary(site.prices)
+    log.info("session closed", code=door.close_code, key=request.visitor.key, seconds=seconds, **used)
 
 
-def _open(site: Site, door: Door, outlet: Outlet, log: SessionLog) -> tuple[Session, Dialect] | None:
+def _open(site: Site, door: Door, outlet: Outlet, log: SessionLog) -> tuple[Session, ConnectRequest] | None:
     """Make the session, or tell the client why there is none and begin to close."""
     try:
-        request = connect_request(door.upgrade)
-        session = site.sessions(request)
-        return session, _dialect(request, session)
+        request = site.admit(connect_request(door.upgrade))
+        try:
+            return site.sessions(request), request
+        except BaseException:
+            site.leave(request.visitor)
+            raise
     except APIError as error:
         log.info("session refused", remote=door.upgrade.remote, code=error.code)
         outlet.send(refusal.error_event(error))

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from rtengine.protocol.formats import voice_name
 from rtengine.protocol.ids import Ids
-from rtengine.protocol.items import AssistantMessage, FunctionCall, Item, ItemReference
+from rtengine.protocol.items import (
+    AssistantMessage,
+    FunctionCall,
+    Item,
+    ItemReference,
+    McpApprovalRequest,
+    McpCall,
+)
 from rtengine.protocol.response import Response, ResponseAudio, ResponseAudioOutput, ResponseCreateParams
 from rtengine.protocol.sampling import sampled_response
 from rtengine.protocol.session import RealtimeSession
 from rtengine.session.content import given_audio, given_text, needs_transcript
 from rtengine.session.conversation import Record
 from rtengine.session.data import Answer, SessionData
+from rtengine.session.toolset import Offer
 
 
 def new_answer(data: SessionData, response_id: str, params: ResponseCreateParams | None, ids: Ids) -> Answer:
@@ -48,13 +56,32 @@ def given_context(data: SessionData, params: ResponseCreateParams, ids: Ids) -> 
         if isinstance(item, ItemReference):
             records.append(data.conversation.records[item.id])
         else:
-            item.id = item.id or ids.new("item")
+            if item.id is None or item.id in data.conversation.records:
+                item.id = ids.new("item")  # nobody is told of it; an item that is there already stays what it is
+            unheard = needs_transcript(item)  # asked first: the clip is taken out of the item
             clip = given_audio(item, data.session)
-            record = Record(item, clip=clip, text=given_text(item))
-            record.pending = record.unheard = needs_transcript(item)
+            record = Record(item, clip=clip, text=given_text(item), pending=unheard, unheard=unheard)
             data.conversation.add_outside(record)
             records.append(record)
     return records
+
+
+def new_mcp_item(item_id: str, kind: str, offer: Offer) -> Item:
+    if kind == "mcp_call":
+        return McpCall(id=item_id, server_label=offer.label, name=offer.name, arguments="")
+    return McpApprovalRequest(id=item_id, server_label=offer.label, name=offer.name, arguments="")
+
+
+def approved_call(item_id: str, request: Item) -> Item:
+    """The call that the client was asked about, and has agreed to."""
+    assert isinstance(request, McpApprovalRequest)
+    return McpCall(
+        id=item_id,
+        server_label=request.server_label,
+        name=request.name,
+        arguments="",
+        approval_request_id=request.id,
+    )
 
 
 def new_output_item(item_id: str, kind: str, call_id: str, name: str) -> Item:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rtengine.audio.buffer import AudioClip
+from rtengine.audio.format import PCM_24K
 from rtengine.audio.resample import resample
 from rtengine.protocol.codec import decode_audio, encode_audio
 from rtengine.protocol.items import (
@@ -10,6 +11,8 @@ from rtengine.protocol.items import (
     FunctionCall,
     Item,
     ItemStatus,
+    McpApprovalRequest,
+    McpCall,
     RetrievedItem,
     UserMessage,
     retrieved,
@@ -22,7 +25,7 @@ from rtengine.session.input_audio import audio_format
 
 def given_text(item: Item) -> str:
     """The text a client's item brings for the model: an assistant message, or the arguments of a call."""
-    if isinstance(item, FunctionCall):
+    if isinstance(item, FunctionCall | McpCall | McpApprovalRequest):
         return item.arguments
     if isinstance(item, AssistantMessage):
         return "".join(part.text for part in item.content if isinstance(part, OutputText))
@@ -69,14 +72,26 @@ def in_words(session: Session) -> str:
     return f"mono {names[wire_format.encoding]} at {wire_format.rate // 1000}kHz"
 
 
+def pcm_rate(session: Session) -> int:
+    """Of PCM16 in this session: the API's rate, unless the input has another."""
+    wire_format = audio_format(session)
+    return wire_format.rate if wire_format.encoding == "pcm" else PCM_24K.rate
+
+
 def whole(audio: bytes, sample: int) -> bytes:
     """Without half a sample at the end."""
     return audio[: len(audio) // sample * sample]
 
 
+def speech_index(item: Item) -> int:
+    """Which part of an item holds its speech; the first of them when there are several."""
+    return next((at for at, part in enumerate(getattr(item, "content", [])) if isinstance(part, InputAudio)), 0)
+
+
 def set_transcript(item: Item, transcript: str) -> None:
-    for part in spoken_parts(item):
-        part.transcript = transcript
+    """All speech of an item is transcribed as one: the words go to its first part, and the others have none."""
+    for at, part in enumerate(spoken_parts(item)):
+        part.transcript = transcript if at == 0 else ""
 
 
 def set_status(item: Item, status: ItemStatus) -> None:
@@ -87,7 +102,7 @@ def set_status(item: Item, status: ItemStatus) -> None:
 def show_text(record: Record) -> None:
     """Write what an answer says so far into the item the client sees."""
     item = record.item
-    if isinstance(item, FunctionCall):
+    if isinstance(item, FunctionCall | McpCall | McpApprovalRequest):
         item.arguments = record.text
     elif isinstance(item, AssistantMessage):
         item.content = [OutputAudioPart(transcript=record.text) if record.spoken else OutputText(text=record.text)]
@@ -98,10 +113,10 @@ WIRE_NAMES = {"pcm": "pcm16", "pcmu": "g711_ulaw", "pcma": "g711_alaw"}
 
 
 def item_with_audio(record: Record, session: Session) -> RetrievedItem:
-    """The item as `conversation.item.retrieved` shows it: with its sound, in PCM16 or as it was sent."""
+    """The item as `conversation.item.retrieved` shows it: with its sound, in the session's PCM16 or as it was sent."""
     if record.clip is not None:
-        first = next(at for at, part in enumerate(getattr(record.item, "content", [])) if isinstance(part, InputAudio))
-        pcm16 = resample(record.clip.samples(), record.clip.rate, 24000).tobytes()
+        first = speech_index(record.item)
+        pcm16 = resample(record.clip.samples(), record.clip.rate, pcm_rate(session)).tobytes()
         return retrieved(record.item, {first: encode_audio(pcm16)})
     if record.audio:
         return retrieved(record.item, {0: encode_audio(b"".join(record.audio))}, WIRE_NAMES[record.format.encoding])

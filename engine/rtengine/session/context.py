@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rtengine.models.jobs import ChatMessage
 from rtengine.protocol.session import RealtimeSession
-from rtengine.protocol.tools import FunctionTool
+from rtengine.protocol.tools import FunctionChoice, ToolChoice
+from rtengine.session.calls import mcp_messages, whole_calls
 from rtengine.session.conversation import Record
+from rtengine.session.toolset import Offer
 from rtengine.session.usage import estimated_tokens
 
 UNHEARD = "[inaudible]"
@@ -37,7 +39,7 @@ def room(session: RealtimeSession, instructions: str, limit: int) -> Room:
 
 
 def tokens(records: Iterable[Record]) -> int:
-    return sum(size(message) for record in records if (message := as_message(record)) is not None)
+    return sum(size(message) for record in records for message in as_messages(record))
 
 
 def newest(records: Sequence[Record], limit: int) -> list[Record]:
@@ -56,8 +58,15 @@ def newest(records: Sequence[Record], limit: int) -> list[Record]:
 def messages(instructions: str, records: Iterable[Record]) -> tuple[ChatMessage, ...]:
     """Instructions and items as the chat model reads them."""
     system: list[ChatMessage] = [{"role": "system", "content": instructions}] if instructions else []
-    turns = [message for record in records if (message := as_message(record)) is not None]
-    return tuple(system + whole_calls(turns))
+    return tuple(system + whole_calls(message for record in records for message in as_messages(record)))
+
+
+def as_messages(record: Record) -> list[ChatMessage]:
+    """None for an item that says nothing to the model; two for a call that holds its result."""
+    if record.item.type.startswith("mcp_"):
+        return mcp_messages(record)
+    message = as_message(record)
+    return [] if message is None else [message]
 
 
 def as_message(record: Record) -> ChatMessage | None:
@@ -77,33 +86,20 @@ def as_message(record: Record) -> ChatMessage | None:
 def content(record: Record) -> str | list[dict[str, Any]]:
     """Text of a user or system message; a list of parts when it holds images."""
     parts: list[dict[str, Any]] = []
+    heard = any(part.type == "input_audio" and part.transcript for part in getattr(record.item, "content", []))
     for part in getattr(record.item, "content", []):
         if part.type == "input_text":
             parts.append({"type": "text", "text": part.text or ""})
         elif part.type == "input_audio":
-            parts.append({"type": "text", "text": part.transcript or record.words or UNHEARD})
+            words = part.transcript or ("" if heard else UNHEARD)
+            heard = True  # the speech of an item is one, in however many parts it came
+            if words:
+                parts.append({"type": "text", "text": words})
         elif part.type == "input_image":
             parts.append({"type": "image_url", "image_url": {"url": part.image_url, "detail": part.detail or "auto"}})
     if any(part["type"] == "image_url" for part in parts):
         return parts
     return "\n".join(part["text"] for part in parts)
-
-
-def whole_calls(turns: list[ChatMessage]) -> list[ChatMessage]:
-    """Join the calls of one answer into one message, and drop outputs whose call was left out."""
-    joined: list[ChatMessage] = []
-    known: set[str] = set()
-    for message in turns:
-        calls = message.get("tool_calls")
-        if calls:
-            known.update(call["id"] for call in calls)
-            if joined and joined[-1]["role"] == "assistant":
-                joined[-1] = {**joined[-1], "tool_calls": [*joined[-1].get("tool_calls", []), *calls]}
-                continue
-        elif message["role"] == "tool" and message["tool_call_id"] not in known:
-            continue
-        joined.append(message)
-    return joined
 
 
 def size(message: ChatMessage) -> int:
@@ -115,23 +111,31 @@ def size(message: ChatMessage) -> int:
     return estimated_tokens(text) + 4
 
 
-def chat_tools(tools: Iterable[Any]) -> tuple[dict[str, Any], ...]:
-    """Function tools in the shape of the chat completions API."""
+def chat_tools(offers: Mapping[str, Offer]) -> tuple[dict[str, Any], ...]:
+    """Tools in the shape of the chat completions API."""
     return tuple(
         {
             "type": "function",
             "function": {
-                "name": tool.name,
-                "description": tool.description or "",
-                "parameters": tool.parameters or {"type": "object", "properties": {}},
+                "name": offer.function.name,
+                "description": offer.function.description or "",
+                "parameters": offer.function.parameters or {"type": "object", "properties": {}},
             },
         }
-        for tool in tools
-        if isinstance(tool, FunctionTool)
+        for offer in offers.values()
     )
 
 
-def chat_tool_choice(choice: Any) -> str | dict[str, Any]:
+def chosen(choice: ToolChoice, offers: Mapping[str, Offer]) -> tuple[str | dict[str, Any], Mapping[str, Offer]]:
+    """The tool choice as the chat completions API has it, and the tools that are left by it."""
     if isinstance(choice, str):
-        return choice
-    return {"type": "function", "function": {"name": choice.name}}
+        return choice, offers
+    if isinstance(choice, FunctionChoice):
+        return {"type": "function", "function": {"name": choice.name}}, offers
+    wanted = {
+        name: offer
+        for name, offer in offers.items()
+        if offer.label == choice.server_label and choice.name in (None, offer.name)
+    }
+    # A server that has not told its tools cannot be made to be called.
+    return ("required", wanted) if wanted else ("auto", offers)

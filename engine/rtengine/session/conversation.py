@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from unicodedata import east_asian_width
 
 from rtengine.audio.buffer import AudioClip
 from rtengine.audio.format import PCM_24K, AudioFormat
@@ -24,10 +25,8 @@ class Record:
     item: Item
     clip: AudioClip | None = None
     """What the user said, as PCM16."""
-    words: str | None = None
-    """The same in words; known to the chat model even when the client did not ask for a transcription."""
     pending: bool = False
-    """The words are still to come."""
+    """The words are still to come. The chat model reads them even when the client did not ask for a transcription."""
     unheard: bool = False
     """No transcription has been started yet."""
     truncated: bool = False
@@ -42,6 +41,8 @@ class Record:
     spans: list[Span] = field(default_factory=list)
     text: str = ""
     """What the answer says: spoken words, written text or function arguments."""
+    function: str = ""
+    """Name of the tool of an MCP server as the chat model knows it."""
 
     @property
     def audio_ms(self) -> float:
@@ -78,10 +79,14 @@ class Record:
 def whole_words(text: str, share: float) -> str:
     """The words of a clause that lie whole in its first ``share``, at an even pace. A word cut off was not heard."""
     end = int(len(text) * share)
-    if end >= len(text) or text[end].isspace():
-        return text[:end]
-    space = max((i for i in range(end) if text[i].isspace()), default=0)
-    return text[:space]
+    while 0 < end < len(text) and not (text[end].isspace() or is_word(text[end]) or is_word(text[end - 1])):
+        end -= 1
+    return text[:end]
+
+
+def is_word(char: str) -> bool:
+    """Whether a character stands for itself, as those of Chinese and Japanese do, which have no spaces."""
+    return east_asian_width(char) in "WF"
 
 
 class Conversation:

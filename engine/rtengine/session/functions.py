@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from rtengine.models.completeness import completeness, word_count
 from rtengine.protocol import client as protocol_client
 from rtengine.protocol import errors
 from rtengine.protocol.codec import encode_audio
@@ -14,17 +15,19 @@ from rtengine.protocol.parts import InputImage
 from rtengine.protocol.response import Response, ResponseCreateParams, StatusDetails
 from rtengine.protocol.server import RateLimit
 from rtengine.protocol.session import RealtimeSession
-from rtengine.protocol.tools import FunctionChoice, FunctionTool
-from rtengine.protocol.transcription import LogProb, TranscriptionLanguage
+from rtengine.protocol.transcription import LogProb, TranscriptionError, TranscriptionLanguage
 from rtengine.protocol.usage import TranscriptionDuration, TranscriptionUsage
-from rtengine.session.content import item_with_audio, needs_transcript
+from rtengine.session.content import item_with_audio, needs_transcript, speech_index
 from rtengine.session.conversation import item_id_of
 from rtengine.session.data import SessionData
+from rtengine.session.input_audio import padding_ms
 from rtengine.session.outbox import Outbox
+from rtengine.session.patience import silence_ms
 from rtengine.session.request import overflows
+from rtengine.session.tool_functions import PURE_OF_TOOLS, ToolFunctions, unknown_choice
 
 
-class Functions:
+class Functions(ToolFunctions):
     """Functions that look at the session. None changes it, but that ``new_id`` never gives the same id twice."""
 
     def __init__(self, data: SessionData, outbox: Outbox) -> None:
@@ -34,17 +37,29 @@ class Functions:
     def new_id(self, kind: str) -> str:
         return self._outbox.ids.new(kind)
 
+    def unknown_language(self, codes: list[str] | None) -> str | None:
+        """The first of the codes that the transcriber does not know. A region, as in `en-GB`, does not count."""
+        known = self._data.abilities.languages
+        given = codes or []
+        return None if known is None else next((c for c in given if c.lower().split("-")[0] not in known), None)
+
     # --- conversation
 
     def has_item(self, item_id: str | None) -> bool:
         """Whether the default conversation holds the item."""
         return item_id in self._data.conversation
 
+    def knows_item(self, item_id: str | None) -> bool:
+        """Whether the session has an item of that id, in the default conversation or out of band."""
+        return item_id in self._data.conversation.records
+
     def has_call(self, call_id: str) -> bool:
-        return any(
-            record.item.type == "function_call" and record.item.call_id == call_id
-            for record in self._data.conversation.records.values()
-        )
+        """Whether the default conversation holds the function call."""
+        return call_id in calls(record.item for record in self._data.conversation.items())
+
+    def speech_index(self, item_id: str) -> int:
+        """Which part of an item holds its speech; the first when there are several."""
+        return speech_index(self._data.conversation.records[item_id].item)
 
     def item(self, item_id: str) -> Item:
         return self._data.conversation.records[item_id].item
@@ -91,17 +106,24 @@ class Functions:
         return voice_name(output.voice) != voice_name(session.audio.output.voice)
 
     def unknown_tool(self, params: ResponseCreateParams | None) -> str | None:
-        """The function that a response is told to call and does not have."""
+        """The function, or the MCP server, that a response is told to call and does not have."""
         session = self._data.session
         if params is None or not isinstance(session, RealtimeSession):
             return None
         choice = session.tool_choice if params.tool_choice is None else params.tool_choice
-        if not isinstance(choice, FunctionChoice):
+        if isinstance(choice, str):
             return None
         tools = session.tools if params.tools is None else params.tools
-        return (
-            None if any(tool.name == choice.name for tool in tools if isinstance(tool, FunctionTool)) else choice.name
-        )
+        return unknown_choice(choice, tools)
+
+    def unknown_call(self, params: ResponseCreateParams | None) -> str | None:
+        """The first call that the client's own input answers and does not hold."""
+        given = (params.input if params else None) or []
+        records = self._data.conversation.records
+        items = [records[item.id].item if item.type == "item_reference" else item for item in given]
+        known = calls(items)
+        answered = [item.call_id for item in items if item.type == "function_call_output"]
+        return next((call_id for call_id in answered if call_id not in known), None)
 
     def unheard(self, response_id: str) -> str | None:
         """An item of the response's own input whose speech nobody has begun to transcribe."""
@@ -126,16 +148,30 @@ class Functions:
         """How long a client that plays at natural speed still has to play."""
         return max(0.0, self._data.playing_until - self._outbox.now)
 
+    def follows_voice(self) -> bool:
+        """Whether an utterance is under way that the detector will tell the end of."""
+        return self._data.input.voiced
+
     def fits_buffer(self, audio: bytes) -> bool:
         buffer = self._data.input.buffer
         return buffer.buffered_ms + buffer.format.duration_ms(len(audio)) <= buffer.limit_seconds * 1000
 
     def rate_limits(self) -> list[RateLimit]:
         """What is left of the key's limits; empty while the profile sets none."""
-        return []
+        return list(self._data.rates.left())
+
+    def spent_limit(self) -> RateLimit | None:
+        """The limit that nothing is left of; of several the one that lasts longest."""
+        spent = [limit for limit in self._data.rates.left() if limit.remaining == 0]
+        return max(spent, key=lambda limit: limit.reset_seconds, default=None)
 
 
 # --- pure
+
+
+def calls(items: Iterable[Item]) -> set[str]:
+    """The ids of the function calls among some items."""
+    return {item.call_id for item in items if item.type == "function_call" and item.call_id is not None}
 
 
 def text(pattern: str, *values: Any) -> str:
@@ -154,6 +190,11 @@ def listed(*values: Any) -> str:
 
 def shows_image(items: list[Any] | None) -> bool:
     return any(isinstance(part, InputImage) for item in items or () for part in getattr(item, "content", ()))
+
+
+def as_list(value: str | None) -> list[str]:
+    """A list of the value; empty for none."""
+    return [] if value is None else [value]
 
 
 def quoted(value: Any) -> str:
@@ -188,6 +229,10 @@ def languages(code: str | None) -> list[TranscriptionLanguage] | None:
     return None if code is None else [TranscriptionLanguage(code=code)]
 
 
+def transcription_error(type: str, code: str | None, message: str) -> TranscriptionError:
+    return TranscriptionError(type=type, code=code, message=message)
+
+
 def transcription_usage(seconds: float) -> TranscriptionUsage:
     return TranscriptionDuration(seconds=seconds)
 
@@ -217,9 +262,16 @@ PURE: Mapping[str, Callable[..., Any]] = {
     "incomplete": StatusDetails.incomplete,
     "failed": StatusDetails.failed,
     "needs_transcript": needs_transcript,
+    "padding_ms": padding_ms,
+    "list": as_list,
+    "word_count": word_count,
+    "completeness": completeness,
+    "silence_ms": silence_ms,
     "logprobs": logprobs,
     "languages": languages,
     "unsupported_event": unsupported_event,
+    "transcription_error": transcription_error,
     "transcription_usage": transcription_usage,
+    **PURE_OF_TOOLS,
 }
 """Functions of their arguments alone."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from rtengine.chart.instance import Instance
 from rtengine.chart.plan import Plan
-from rtengine.models.jobs import Request
+from rtengine.models.jobs import Request, ToolRequest
 from rtengine.protocol.server import SERVER_EVENTS
 from rtengine.protocol.session import Session
 from rtengine.protocol.wire import WireModel
@@ -17,7 +17,8 @@ from rtengine.session.early import EarlyJob
 from rtengine.session.effects import Send
 from rtengine.session.functions import Functions
 from rtengine.session.outbox import Outbox, event_name
-from rtengine.session.request import generate_request, transcribe_request
+from rtengine.session.request import generate_request, judge_request, tool_request, transcribe_request
+from rtengine.session.toolset import address
 from rtengine.session.vocabulary import ACTION_GROUPS
 
 
@@ -103,6 +104,12 @@ class SessionHost:
         self.emit(instance, "error", {"error": {**ERROR_DEFAULTS, **body, "event_id": self.cause}})
 
     def start(self, instance: Instance, prefix: str, service: str, request: dict[str, Any]) -> str:
+        if service == "judge":
+            return self._outbox.start(instance, prefix, judge_request(request["transcript"]))
+        if service == "tool":
+            return self._outbox.start(instance, prefix, tool_request(self._data, request["item_id"]))
+        if service == "tool_list":
+            return self._outbox.start(instance, prefix, ToolRequest(None, server=address(request["server"])))
         if service == "generate":
             answer = self._data.answers[request["response_id"]]
             early, self._data.early_answer = self._data.early_answer, None

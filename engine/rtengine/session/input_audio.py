@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rtengine.audio.activity import Edge, VoiceActivity
 from rtengine.audio.buffer import AudioClip, InputAudioBuffer
 from rtengine.audio.format import AudioFormat
+from rtengine.audio.noise import NoiseReducer
 from rtengine.protocol.session import Session
-from rtengine.protocol.turn_detection import ServerVad
+from rtengine.protocol.turn_detection import ServerVad, TranscriptionServerVad
+from rtengine.session.patience import longest_silence_ms
 
 DetectorFactory = Callable[[int], VoiceActivity]
 """Makes the detector of one session, for audio at the given rate (Hz)."""
 
 PREROLL_MS = 1000
 """Audio kept from before the voice began, beside the padding: onsets are found late."""
+PADDING_MS = 300
+"""Audio before the voice that belongs to the turn, where the client cannot say how much."""
 DEFAULT_THRESHOLD = 0.5
-DEFAULT_SILENCE_MS = 500
+PORTION_SECONDS = 1
+"""How much of a long append is heard at once: some 3 ms of work."""
 
 
 class InputAudio:
@@ -30,6 +38,8 @@ class InputAudio:
         self._detector_start_ms = 0.0
         self._keep_ms: float | None = None
         self._voiced = False
+        self._noise: NoiseReducer | None = None
+        self._rest = memoryview(b"")
         self.configure(session)
 
     def configure(self, session: Session) -> None:
@@ -37,7 +47,8 @@ class InputAudio:
         new_format = audio_format(session)
         if new_format != self.buffer.format:
             self.buffer = InputAudioBuffer(new_format, self._limit_seconds, start_ms=self.buffer.total_ms)
-            self._detector = None
+            self._detector = self._noise = None
+        self._reduce_noise(session, new_format.rate)
         detection = session.audio.input.turn_detection
         if detection is None:
             self._detector, self._keep_ms, self._voiced = None, None, False
@@ -45,25 +56,65 @@ class InputAudio:
         if self._detector is None:
             self._detector = self._factory(new_format.rate)
             self._detector_start_ms, self._voiced = self.buffer.total_ms, False
-        if isinstance(detection, ServerVad):
+        if isinstance(detection, ServerVad | TranscriptionServerVad):
             self._detector.configure(detection.threshold, detection.silence_duration_ms)
-            self._keep_ms = detection.prefix_padding_ms + PREROLL_MS
         else:
-            self._detector.configure(DEFAULT_THRESHOLD, DEFAULT_SILENCE_MS)
-            self._keep_ms = 300 + PREROLL_MS
+            self._detector.configure(DEFAULT_THRESHOLD, longest_silence_ms(detection.eagerness))
+        self._keep_ms = padding_ms(detection) + PREROLL_MS
+
+    def _reduce_noise(self, session: Session, rate: int) -> None:
+        wanted = session.audio.input.noise_reduction
+        if wanted is None:
+            self._noise = None
+        else:
+            settings = (wanted.type, 1.0 if wanted.strength is None else wanted.strength, rate)
+            if self._noise is None or self._noise.settings != settings:
+                self._noise = NoiseReducer(*settings)
+
+    @property
+    def voiced(self) -> bool:
+        """An utterance is under way: its end is still to come."""
+        return self._voiced
+
+    @property
+    def behind(self) -> bool:
+        """Part of the last append is still to be heard: see ``hear_on``."""
+        return len(self._rest) > 0
 
     def hear(self, audio: bytes) -> list[Edge]:
-        """Add audio; the changes in voice activity it brings, on the session's audio clock."""
-        samples = self.buffer.append(audio)
-        if self._detector is None or self._keep_ms is None:
-            return []
-        edges = self._detector.feed(samples)
-        if edges:
-            offset = self._detector_start_ms
-            edges = [Edge(edge.kind, edge.at_ms + offset) for edge in edges]
-            self._voiced = edges[-1].kind != "ended"
-        elif not self._voiced:
+        """Add audio, up to a second of it, and keep the rest for ``hear_on``.
+
+        The changes in voice activity it brings are on the session's audio clock.
+        """
+        self._rest = memoryview(audio)
+        return self.hear_on()
+
+    def hear_on(self) -> list[Edge]:
+        """The next second of what waits."""
+        size = PORTION_SECONDS * self.buffer.format.rate * self.buffer.format.bytes_per_sample
+        portion, self._rest = self._rest[:size], self._rest[size:]
+        edges = self._detect(self.buffer.append(portion, self._noise and self._noise.feed))
+        if not self._voiced and not edges and self._keep_ms is not None:
             self.buffer.keep_last(self._keep_ms)
+        return edges
+
+    def hush(self) -> None:
+        """Nobody listens any longer: forget what is still to be heard."""
+        self._rest = memoryview(b"")
+
+    def end_after(self, silence_ms: float) -> list[Edge]:
+        """Let so much silence end the utterance under way; the edge ``ended`` if it has been as long already."""
+        if self._detector is None:
+            return []
+        self._detector.configure(DEFAULT_THRESHOLD, silence_ms)
+        return self._detect(np.zeros(0, np.int16))
+
+    def _detect(self, samples: NDArray[np.int16]) -> list[Edge]:
+        if self._detector is None:
+            return []
+        edges = [Edge(edge.kind, edge.at_ms + self._detector_start_ms) for edge in self._detector.feed(samples)]
+        if edges:
+            self._voiced = edges[-1].kind != "ended"
         return edges
 
     def commit(self, start_ms: float, end_ms: float) -> AudioClip:
@@ -79,6 +130,12 @@ class InputAudio:
     def clear(self) -> None:
         self.buffer.clear()
         self.reset()
+
+
+def padding_ms(detection: object) -> int:
+    """How much audio before the voice belongs to the turn."""
+    given = getattr(detection, "prefix_padding_ms", None)
+    return PADDING_MS if given is None else int(given)
 
 
 def audio_format(session: Session) -> AudioFormat:

@@ -30,7 +30,10 @@ from rtengine.session.effects import Disconnected, Draining, Effect, JobResult, 
 from rtengine.session.host import SessionHost, Taken
 from rtengine.session.input_audio import DetectorFactory, InputAudio
 from rtengine.session.outbox import Outbox
+from rtengine.session.rates import RateLimits, Unlimited
+from rtengine.session.toolset import Toolset
 from rtengine.session.vocabulary import HeardAudio, ProposedSession, Unhandled
+from rtengine.tools.catalog import Catalog
 
 Input = ClientEvent | APIError | JobResult | TimerFired | Draining | Disconnected
 
@@ -57,6 +60,8 @@ class Session:
         ids: Ids,
         abilities: Abilities | None = None,
         taken: Taken | None = None,
+        rates: RateLimits | None = None,
+        tools: Catalog | None = None,
     ) -> None:
         self.id = session.id
         self._outbox = Outbox(self.id, ids)
@@ -66,7 +71,10 @@ class Session:
             input=InputAudio(session, detector, limits.buffer_seconds),
             limits=limits,
             abilities=abilities or Abilities(),
+            rates=rates or Unlimited(),
+            tools=Toolset(tools or Catalog()),
         )
+        self.data.adopt(session)
         self._host = SessionHost(self.data, self._outbox, taken)
         self.system = System(machines, self._host)
         self._parts = {name: self.system.start(name) for name in PARTS}
@@ -81,6 +89,11 @@ class Session:
         """The session has ended: it answers nothing any more."""
         return self._parts["session"].ended
 
+    @property
+    def produced(self) -> int:
+        """How many effects the event being handled has had so far: whoever is told of rows knows which made which."""
+        return len(self._outbox.effects)
+
     def start(self, now: float) -> list[Effect]:
         """What a new connection begins with: ``session.created``, and the timer of its longest duration."""
         self._outbox.now = now
@@ -93,9 +106,40 @@ class Session:
         Raises SessionFault when the session is broken; the effects up to then are lost with it.
         """
         self._outbox.now = now
+        if isinstance(event, Disconnected):
+            self.data.input.hush()
+        while self.behind and not self._host.faults:
+            self._hear_on()
         if not self.closed:
             self._dispatch(event)
+            self._tell_edges()
         return self._effects()
+
+    @property
+    def behind(self) -> bool:
+        """Part of a long append is still to be heard. Whoever has other sessions calls ``go_on`` until it is.
+
+        What is received meanwhile waits for all of it.
+        """
+        return self.data.input.behind and not self.closed
+
+    def go_on(self, now: float) -> list[Effect]:
+        """Hear the next portion of a long append. Raises SessionFault as ``receive`` does."""
+        self._outbox.now = now
+        self._hear_on()
+        return self._effects()
+
+    def _hear_on(self) -> None:
+        if not self.system.handle(self._parts["turn"], "audio.waiting", None):
+            raise SessionFault("the machine 'turn' hears audio, but has no row for 'audio.waiting'")
+        self._tell_edges()
+
+    def _tell_edges(self) -> None:
+        """What is done about a change in voice activity is done before the next, however the audio was cut up."""
+        edges = self.data.edges
+        while edges:
+            edge = edges.popleft()
+            self._tell("turn", f"vad.{edge.kind}", edge)
 
     def _effects(self) -> list[Effect]:
         if self._host.faults:

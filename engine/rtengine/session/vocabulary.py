@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rtengine.audio.activity import Edge
@@ -16,27 +17,34 @@ from rtengine.models.jobs import (
     GenerateDone,
     GenerateText,
     JobFailed,
+    JudgeDone,
     SpeakAudio,
     SpeakDone,
+    ToolDone,
+    ToolListDone,
     TranscribeDelta,
     TranscribeDone,
 )
 from rtengine.profile.settings import Limits
+from rtengine.profile.shipped import find
 from rtengine.protocol.client import CLIENT_EVENTS
 from rtengine.protocol.errors import ErrorBody
 from rtengine.protocol.items import Item
 from rtengine.protocol.response import Response, ResponseCreateParams, StatusDetails
 from rtengine.protocol.server import SERVER_EVENTS
 from rtengine.protocol.session import Session
+from rtengine.protocol.tools import McpTool
 from rtengine.session.actions.conversation import ConversationActions
 from rtengine.session.actions.response import ResponseActions
 from rtengine.session.actions.session import SessionActions
 from rtengine.session.actions.speech import SpeechActions
+from rtengine.session.actions.tool import ToolActions
 from rtengine.session.actions.turn import TurnActions
 from rtengine.session.conversation import Conversation
 from rtengine.session.functions import PURE, Functions
+from rtengine.session.tool_functions import ToolFunctions
 
-ACTION_GROUPS = (SessionActions, TurnActions, ConversationActions, ResponseActions, SpeechActions)
+ACTION_GROUPS = (SessionActions, TurnActions, ConversationActions, ResponseActions, SpeechActions, ToolActions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +89,20 @@ HOST: Mapping[str, type | None] = {
     "vad.resumed": Edge,
     "vad.ended": Edge,
     "early.transcript": TranscribeDone,
+    "audio.waiting": None,
     "speak.audio": SpeakAudio,
     "speak.done": SpeakDone,
     "speak.failed": JobFailed,
 }
 
 SERVICES: Mapping[str, Service] = {
+    "judge": Service(parameters={"transcript": str}, events={"done": JudgeDone, "failed": JobFailed}),
     "transcribe": Service(
         parameters={"item_id": str},
         events={"delta": TranscribeDelta, "done": TranscribeDone, "failed": JobFailed},
     ),
+    "tool": Service(parameters={"item_id": str}, events={"done": ToolDone, "failed": JobFailed}),
+    "tool_list": Service(parameters={"server": McpTool}, events={"listed": ToolListDone, "failed": JobFailed}),
     "generate": Service(
         parameters={"response_id": str},
         events={
@@ -109,7 +121,7 @@ VOCABULARY = Vocabulary(
     host=HOST,
     services=SERVICES,
     actions=methods(*ACTION_GROUPS),
-    functions=methods(Functions),
+    functions=methods(Functions, ToolFunctions),
     pure=PURE,
     roots={
         "session": Session,
@@ -123,6 +135,9 @@ VOCABULARY = Vocabulary(
         "ResponseCreateParams": ResponseCreateParams,
         "StatusDetails": StatusDetails,
         "Item": Item,
+        "McpTool": McpTool,
+        "ToolDone": ToolDone,
     },
     filled=frozenset(("type", "event_id")),
+    find=partial(find, "machines"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rtengine.errors import RtengineError
@@ -38,6 +38,8 @@ class Finding:
     path: Path = ()
     excerpt: str = ""
     width: int = 1
+    note: str = ""
+    """Another file that has a part in it."""
 
 
 class FileError(RtengineError):
@@ -56,5 +58,7 @@ class FileError(RtengineError):
 
 
 def in_order(findings: Sequence[Finding]) -> list[Finding]:
-    """By file and place, each once."""
-    return sorted(dict.fromkeys(findings), key=lambda f: (f.file, f.line, f.col, f.code, f.message))
+    """By file and place, each once: what is wrong with a file is not said again of those that extend it."""
+    known = {replace(finding, note="") for finding in findings if not finding.note}
+    told = [finding for finding in findings if not finding.note or replace(finding, note="") not in known]
+    return sorted(dict.fromkeys(told), key=lambda f: (f.file, f.line, f.col, f.code, f.message))

@@ -16,7 +16,7 @@ def full(findings: Sequence[Finding]) -> str:
 
 def concise(findings: Sequence[Finding]) -> str:
     """One line each: ``file:line:col: severity CODE message``."""
-    return "\n".join(map(_headline, findings))
+    return "\n".join(map(_line, findings))
 
 
 def json(findings: Sequence[Finding]) -> str:
@@ -41,6 +41,10 @@ def _headline(finding: Finding) -> str:
     return f"{finding.file}:{finding.line}:{finding.col}: {finding.severity} {finding.code} {finding.message}"
 
 
+def _line(finding: Finding) -> str:
+    return _headline(finding) + (f" ({finding.note})" if finding.note else "")
+
+
 def _block(finding: Finding) -> str:
     number = str(finding.line)
     gutter = " " * len(number)
@@ -52,6 +56,8 @@ def _block(finding: Finding) -> str:
         lines += [f"  {gutter} |", f"  {number} | {finding.excerpt}", f"  {gutter} | {caret}"]
     if finding.hint:
         lines.append(f"  {gutter} = hint: {finding.hint}")
+    if finding.note:
+        lines.append(f"  {gutter} = note: {finding.note}")
     if finding.path:
         lines.append(f"  {gutter} = at: " + " > ".join(map(str, finding.path)))
     return "\n".join(lines)
@@ -79,12 +85,14 @@ def _record(finding: Finding) -> dict[str, object]:
         "code": finding.code,
         "message": finding.message,
         "hint": finding.hint,
+        "note": finding.note,
         "path": list(finding.path),
     }
 
 
 def _command(finding: Finding) -> str:
     message = finding.message + (f" (hint: {finding.hint})" if finding.hint else "")
+    message += f" ({finding.note})" if finding.note else ""
     place = f"file={_property(finding.file)},line={finding.line},col={finding.col},title={finding.code}"
     return f"::{finding.severity} {place}::{_data(message)}"
 

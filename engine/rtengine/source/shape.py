@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from rtengine.source.annotation import Spot, below, is_model, keys, labels, members, strip, tags
-from rtengine.source.file import SourceFile
 from rtengine.source.finding import Finding, Path
 from rtengine.source.suggestion import nearest, suggest
 
@@ -34,7 +33,15 @@ class Mistake:
     missing: str = ""
 
 
-def validate(file: SourceFile, model: type[T], prefix: str, at: Path = ()) -> tuple[T | None, list[Finding]]:
+class Positioned(Protocol):
+    """A document that knows where its values stand: a file, or one and those it extends."""
+
+    def plain(self) -> Any: ...
+
+    def finding(self, code: str, message: str, path: Path, *, key: bool = False, hint: str = "") -> Finding: ...
+
+
+def validate(file: Positioned, model: type[T], prefix: str, at: Path = ()) -> tuple[T | None, list[Finding]]:
     """The value at ``at`` as a ``model``, or None and what is wrong with it. Codes are ``<prefix>010`` to ``013``."""
     value = file.plain()
     for part in at:

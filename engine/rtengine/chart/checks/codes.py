@@ -23,6 +23,8 @@ CODES: dict[str, Rule] = {
     "SM106": Rule("An event is declared twice"),
     "SM107": Rule("Two services run at once under one id"),
     "SM108": Rule("The machine's name is not the part its file plays"),
+    "SM109": Rule("`extends` names no file, or leads back to the file itself"),
+    "SM110": Rule("`remove` names what is not there, or there is nothing to remove from"),
     # structure
     "SM201": Rule("The initial state is not known"),
     "SM202": Rule("A state has child states and no initial one"),

@@ -9,10 +9,10 @@ from typing import Any
 
 from rtengine.chart.checks.codes import CODES
 from rtengine.chart.document import MachineFile, Step
+from rtengine.chart.overlay import LayeredFile
 from rtengine.chart.states import Place, places
 from rtengine.chart.types import names, nullable, resolve
 from rtengine.chart.vocabulary import Vocabulary
-from rtengine.source.file import SourceFile
 from rtengine.source.finding import Finding, Path
 from rtengine.source.suggestion import suggest
 
@@ -22,11 +22,15 @@ class Machine:
     """A machine file of the right shape, and the part it plays."""
 
     role: str
-    file: SourceFile
+    file: LayeredFile
     document: MachineFile
 
     def line(self, path: Path) -> int:
-        return self.file.mark(path)[0]
+        return self.file.place(path)[1]
+
+    def origin(self, path: Path) -> str:
+        """Name of the file that the value at ``path`` stands in."""
+        return self.file.place(path)[0]
 
 
 @dataclass(frozen=True, eq=False)

@@ -151,7 +151,7 @@ def _undelivered_output(subject: Subject, subjects: Mapping[str, Subject], paren
             path = (*document_path(final), "output", name)
             kinds = [parent.events[event][0].fields or {} for parent in waiting]
             wanted = [kind[name] for kind in kinds if name in kind]
-            if not wanted:
+            if waiting and not wanted:
                 hint = f"declare it with the peer event '{event}' of the machine that spawns '{subject.role}'"
                 subject.report("SM607", f"nobody takes the output '{name}'", path, key=True, hint=hint)
             for kind in wanted:
@@ -174,7 +174,9 @@ def _unsent(subjects: Mapping[str, Subject]) -> None:
                 receivers = [r for r, s in subjects.items() if _spawns(s, role)] if to == "parent" else [to]
                 sent |= {(receiver, placed.step.send) for receiver in receivers}
     for role, subject in subjects.items():
-        for event in subject.document.events.peer:
+        for event, declaration in subject.document.events.peer.items():
+            if declaration is not None and declaration.offered:
+                continue
             twice = any(finding.path == ("events", "peer", event) for finding in subject.findings)
             if (role, event) not in sent and not event.endswith(ENDED) and not twice:
                 subject.report("SM608", f"no machine sends '{event}'", ("events", "peer", event), key=True)

@@ -29,11 +29,14 @@ ENVIRONMENT = {
     "DORA_ZERO_COPY_THRESHOLD": str(1 << 40),
     "DORA_NODE_SHM_POOL_SIZE": "0",
     "RUST_BACKTRACE": "0",
+    "RUST_LOG": "off",  # dora would write to the server's standard output
 }
 """What every process of a dataflow is started with."""
 
 SWITCH_INTERVAL = 0.0005
 _RETRY_SECONDS = 0.05
+_WAIT_SECONDS = 1.0
+_TIMEOUT = "imed out"
 _BATCH = 256
 _opening = threading.Lock()
 
@@ -98,10 +101,12 @@ class Attachment:
         try:
             self._node = self._opened()
             while self._node is not None and not self._closing.is_set():
-                event = self._node.next()
-                if event is None:
+                # With a time limit: after the daemon's death, dora would wait for ever.
+                event = self._node.next(timeout=_WAIT_SECONDS)
+                if event is None or _fatal(event):
                     break
-                self._post(_event(event))
+                if event["type"] != "ERROR":
+                    self._post(_event(event))
         except Exception:
             log.exception("the dataflow cannot be read")
         finally:
@@ -167,11 +172,12 @@ def open_dynamic(name: str, daemon_port: int, environment: Mapping[str, str]) ->
     import pyarrow  # noqa: F401
     from dora import Node
 
-    given = {**ENVIRONMENT, **environment}
     with _opening:
-        # dora reads these where it opens a node. A node configuration would make it forget the name it is given.
-        before = {key: os.environ.pop(key, None) for key in (*given, "DORA_NODE_CONFIG")}
-        os.environ.update(given)
+        # dora reads some of these when it opens a node, some when that sends for the first time.
+        os.environ.update(ENVIRONMENT)
+        # These are this dataflow's alone. A node configuration would make dora forget the name it is given.
+        before = {key: os.environ.pop(key, None) for key in (*environment, "DORA_NODE_CONFIG")}
+        os.environ.update(environment)
         try:
             return Node(name, daemon_port=daemon_port)
         finally:
@@ -179,6 +185,11 @@ def open_dynamic(name: str, daemon_port: int, environment: Mapping[str, str]) ->
                 os.environ.pop(key, None)
                 if value is not None:
                     os.environ[key] = value
+
+
+def _fatal(event: Mapping[str, Any]) -> bool:
+    """Whether nothing more will come. dora also calls it an error when nothing came in time."""
+    return event["type"] == "ERROR" and _TIMEOUT not in str(event.get("error"))
 
 
 def _event(event: Mapping[str, Any]) -> Event:

@@ -19,6 +19,7 @@ from rtengine.models.jobs import (
     GenerateRequest,
     GenerateText,
     JobFailed,
+    JudgeDone,
     Request,
     Result,
     SpeakAudio,
@@ -29,7 +30,7 @@ from rtengine.models.jobs import (
     TranscribeRequest,
 )
 
-Metadata = dict[str, str | int | float | bool]
+Metadata = dict[str, str | int | float | bool | list[str]]
 
 AUDIO = "audio"
 
@@ -40,6 +41,7 @@ _RESULTS: tuple[type[Any], ...] = (
     GenerateCall,
     GenerateArguments,
     GenerateDone,
+    JudgeDone,
     SpeakAudio,
     SpeakDone,
     JobFailed,
@@ -64,7 +66,8 @@ class _Form:
         if not self.audio:
             return {}, self.adapter.dump_json(value)
         fields = ((name, getattr(value, name)) for name in self.names)
-        return {name: field for name, field in fields if field is not None}, value.audio
+        given = {name: list(field) if type(field) is tuple else field for name, field in fields if field is not None}
+        return given, value.audio
 
     def unpack(self, metadata: Mapping[str, Any], payload: bytes) -> Any:
         try:

@@ -6,6 +6,7 @@ the node's results; the replicas of a stage are numbered.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -67,7 +68,8 @@ def read(path: Path) -> Dataflow:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RtengineError(f"The dataflow {path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise RtengineError(f"The dataflow {path} cannot be read: {reason}") from None
     return parse(text, str(path), path.parent)
 
 
@@ -116,7 +118,7 @@ def _node(profile: Profile, stage: str, node: str) -> Iterator[str]:
     yield "    restart_policy: on-failure"
     yield "    restart_delay: 0.2"
     yield "    max_restart_delay: 10"
-    yield "    health_check_timeout: 10"
+    yield "    health_check_timeout: 60"
     yield "    max_log_size: 16MB"
     yield "    max_rotated_files: 1"
     yield "    inputs:"
@@ -162,8 +164,6 @@ def _resolve(nodes: list[dict[str, Any]], folder: Path) -> bool:
 
 
 def _dumped(document: Any) -> str:
-    import io
-
     stream = io.StringIO()
     YAML(typ="safe").dump(document, stream)
     return stream.getvalue()

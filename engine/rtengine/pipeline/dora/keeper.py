@@ -35,14 +35,18 @@ GRACE = "2s"
 _POLL = 0.1
 _RETRY = 0.25
 _SET_PDEATHSIG, _SET_SUBREAPER = 1, 36
+_STARTED = "dataflow start triggered"
 # What `dora start` says while a daemon that the dataflow needs has not reported to the coordinator.
 _NO_DAEMON = ("no unnamed daemon connections", "no matching daemon", "no daemon", "not connected")
 
 OVERLAY = """\
-// Without this, a message that cannot be sent within a millisecond is lost without a trace.
-{ transport: { link: { tx: { queue: {
-    size: { real_time: 16 },
-    congestion_control: { drop: { wait_before_drop: 50000, max_wait_before_drop_fragments: 50000 } } } } } } }
+{ transport: {
+    // Shared memory is left behind by a process that is killed.
+    shared_memory: { enabled: false },
+    // Without this, a message that cannot be sent within a millisecond is lost without a trace.
+    link: { tx: { queue: {
+      size: { real_time: 16 },
+      congestion_control: { drop: { wait_before_drop: 50000, max_wait_before_drop_fragments: 50000 } } } } } } }
 """
 
 
@@ -98,8 +102,7 @@ class Keeper:
         )
         self._listening("daemon", daemon_port)
         zenoh = f"tcp/{self.order.listen}:{zenoh_port}"
-        tell(up={"daemon_port": daemon_port, "zenoh": zenoh, "overlay": str(overlay)})
-        self._dataflow()
+        self._dataflow({"daemon_port": daemon_port, "zenoh": zenoh, "overlay": str(overlay)})
 
     def stop(self) -> None:
         """End the nodes in good order, then everything that is left."""
@@ -126,19 +129,23 @@ class Keeper:
         kill_descendants()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _dataflow(self) -> None:
+    def _dataflow(self, up: dict[str, Any]) -> None:
         """Start the dataflow, as often as it takes until its daemons are there, and stay until it ends."""
         deadline = time.monotonic() + START_SECONDS
         while True:
             lines: list[str] = []
             arguments = ["dataflow.yml", "--name", NAME, "--attach", *self._reach()]
             process = self._spawn("dataflow", "start", *arguments, piped=True)
+            told = False
             while process.poll() is None:
                 self._step(lines)
+                if not told and any(_STARTED in line for line in lines):
+                    tell(up=up)
+                    told = True
             self._step(lines)
             del self._processes["dataflow"]
             said = " ".join(line for line in lines if line.strip())
-            if any("dataflow start triggered" in line for line in lines):
+            if any(_STARTED in line for line in lines):
                 raise Failed("the dataflow ended")
             if not any(words in said for words in _NO_DAEMON):
                 raise Failed(f"the dataflow did not start: {said[-600:]}")
@@ -152,8 +159,7 @@ class Keeper:
         """Wait for a line of the dataflow, pass it on, and look after the others."""
         for key, _ in self._selector.select(seconds):
             if key.data is None:
-                if not os.read(sys.stdin.fileno(), 4096):
-                    raise Stopped
+                self._listen()
                 continue
             chunk = os.read(key.fd, 1 << 16)
             if not chunk:
@@ -169,11 +175,21 @@ class Keeper:
         for name in ("coordinator", "daemon"):
             self._check(name)
 
+    def _listen(self) -> None:
+        """What the server says: which node to kill, or, with the end of its words, that all is over."""
+        said = os.read(sys.stdin.fileno(), 4096)
+        if not said:
+            raise Stopped
+        for line in said.splitlines():
+            pid = json.loads(line)["kill"]
+            if below(pid, os.getpid()):
+                os.kill(pid, signal.SIGKILL)
+
     def _listening(self, name: str, port: int) -> None:
         def look() -> None:
             self._check(name)
-            if self._selector.select(0) and not os.read(sys.stdin.fileno(), 4096):
-                raise Stopped
+            if self._selector.select(0):
+                self._listen()
 
         try:
             await_listening(self._processes[name].pid, port, START_SECONDS, look)
@@ -235,14 +251,27 @@ def kill_descendants() -> None:
 
 
 def children(parent: int) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                # The name in parentheses may hold anything; the state and the parent follow it.
-                if int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
-                    found.append(int(entry.name))
-    return found
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and parent_of(int(entry)) == parent]
+
+
+def below(pid: int, ancestor: int) -> bool:
+    """Whether ``pid`` is a process below ``ancestor``."""
+    while pid > 1:
+        pid = parent_of(pid)
+        if pid == ancestor:
+            return True
+    return False
+
+
+def parent_of(pid: int) -> int:
+    """0 when there is no such process."""
+    try:
+        # The name in parentheses may hold anything; the state and the parent follow it.
+        return int(
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1]
+        )
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def tell(**message: Any) -> None:

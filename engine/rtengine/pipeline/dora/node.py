@@ -32,6 +32,7 @@ JOBS, RESULTS = "jobs", "results"
 PROFILE_VARIABLE = "RTENGINE_PROFILE"
 _ASSEMBLY_TICKS = 40
 """A job whose fragments have not all come by then has lost one; the server has long noticed."""
+_LAST_WORDS_SECONDS = 1.0
 MALFORMED = JobFailed("The server had an error while processing the request: a message was not understood.")
 
 
@@ -65,6 +66,9 @@ class StageNode:
                 loading.cancel()
                 return
             self._loaded(loading.exception())
+            if loading.exception() is not None:
+                # The server has to hear of it: nothing makes sure that a message arrives but time.
+                await asyncio.wait((ended,), timeout=_LAST_WORDS_SECONDS)
             loading.result()
             await ended
         finally:
@@ -181,6 +185,7 @@ class StageNode:
             progress=self._progress,
             hint=self._hint,
             jobs={job_id: seq for job_id, (_, seq) in self._jobs.items()},
+            pid=os.getpid(),
             silence_seconds=self._silence_seconds,
         )
         envelope = Envelope(STATUS, epoch=self._epoch, incarnation=self._incarnation)

@@ -69,10 +69,13 @@ class Replica:
         """Sentence and hint of a node that could not load its model."""
         self.deaths = 0
         """How often its process ended before it was ready."""
+        self.pid = 0
+        """The node's process, as it says itself; 0 when it is known to have ended."""
+        self.silent_ticks = 0
+        """How long nothing has been heard of it."""
         self._send = send
         self._epoch = epoch
         self._incarnation = ""
-        self._ticks = 0
         self._patience = _LOADING_TICKS
         self._flights: dict[str, Flight] = {}
         self._strangers: set[str] = set()
@@ -113,8 +116,8 @@ class Replica:
 
     def tick(self) -> None:
         """The dataflow's timer has run once more."""
-        self._ticks += 1
-        if self.state is not None and self._ticks > self._patience:
+        self.silent_ticks += 1
+        if self.state is not None and self.silent_ticks > self._patience:
             log.error("nothing heard from %s: taken for dead", self.name)
             self.gone()
 
@@ -122,6 +125,7 @@ class Replica:
         """The dataflow says that the node's process has ended."""
         if self.state != READY:
             self.deaths += 1
+        self.pid = 0
         self.gone()
 
     def gone(self, failure: JobFailed = ENDED) -> None:
@@ -211,7 +215,8 @@ class Replica:
             if self._incarnation:
                 self.died()
             self._incarnation = envelope.incarnation
-        self._ticks = 0
+        self.silent_ticks = 0
+        self.pid = status.pid
         self._patience = _LOADING_TICKS if status.state == "loading" else self._silence(status)
         if status.state != self.state:
             log.debug("%s is %s", self.name, status.state)

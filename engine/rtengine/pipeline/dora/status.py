@@ -23,5 +23,7 @@ class Status(BaseModel):
     """When failed, what to do about it."""
     jobs: dict[str, int] = Field(default_factory=dict)
     """The jobs that the node has, with the number of results it has sent of each."""
+    pid: int = 0
+    """The node's process, so that it can be ended when it hangs. Only processes of the server's own are."""
     silence_seconds: float = 0.0
     """How long the node may say nothing, where that is longer than the server would bear."""

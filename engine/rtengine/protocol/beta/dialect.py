@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from rtengine.protocol.response import ResponseCreateParams
 from rtengine.protocol.sampling import SampledResponseCreateParams
 
 _APPEND = "input_audio_buffer.append"
+_REFUSALS = 64
 _HEAD = 256
 """Characters in which the type of an append is looked for, before all of it is read twice."""
 
@@ -34,6 +36,8 @@ class Beta:
     def __init__(self, conversation_id: str, ids: Ids | None = None) -> None:
         self._conversation_id = conversation_id
         self._ids = ids or Ids()
+        self._refused: deque[str] = deque(maxlen=_REFUSALS)
+        """Messages of what was refused here, with the names of the beta. The session answers with them."""
 
     def parse(self, frame: bytes | str) -> ClientEvent:
         """The event in a text frame, as the GA has it. Raises APIError with the names of the beta."""
@@ -42,22 +46,30 @@ class Beta:
             return event
         value = _object(frame)
         kind = value.get("type") if value is not None else None
-        if value is None or not isinstance(kind, str):
-            return parse_client_event(frame)  # which says what is wrong with it
         try:
+            if value is None or not isinstance(kind, str):
+                return parse_client_event(frame)  # which says what is wrong with it
             return _translated(value, kind, frame)
         except APIError as error:
-            error.event_id = _event_id(value)
+            error.event_id = _event_id(value or {})
+            self._refused.append(error.message)
             raise
 
     def told(self, event: dict[str, Any]) -> Sequence[dict[str, Any]]:
         """The beta's events for a server event: none, one, or two."""
         if event["type"] == "error":
-            return (event | {"error": beta_error(event["error"])},)
+            return (self._error(event),)
         told = beta_event(event)
         if told is None:
             return ()
         return (told, self._conversation()) if told["type"] == "session.created" else (told,)
+
+    def _error(self, event: JSON) -> JSON:
+        message = event["error"]["message"]
+        if message in self._refused:
+            self._refused.remove(message)
+            return event
+        return event | {"error": beta_error(event["error"])}
 
     def _conversation(self) -> JSON:
         conversation = {"id": self._conversation_id, "object": "realtime.conversation"}

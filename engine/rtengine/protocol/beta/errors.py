@@ -20,6 +20,8 @@ def beta_error(body: dict[str, Any], asked: Mapping[str, Any] | None = None) -> 
     """The error object with the names of the beta. ``asked``: what the client's ``response`` had, if it was one."""
     param = body["param"]
     told = beta_param(param, asked or {}) if param is not None else None
+    if body["code"] == "invalid_parameter":  # about the type of the session, which the beta does not write
+        told = None
     if told == param:
         return body
     message = body["message"].replace(f"'{param}'", f"'{told}'") if told else body["message"]
@@ -27,14 +29,12 @@ def beta_error(body: dict[str, Any], asked: Mapping[str, Any] | None = None) -> 
 
 
 def beta_refusal(error: APIError, asked: Mapping[str, Any] | None = None) -> APIError:
-    body = beta_error({"param": error.param, "message": error.message}, asked)
+    body = beta_error(error.body().wire(), asked)
     return APIError(body["message"], code=error.code, type=error.type, param=body["param"], event_id=error.event_id)
 
 
-def beta_param(param: str, asked: Mapping[str, Any]) -> str | None:
+def beta_param(param: str, asked: Mapping[str, Any]) -> str:
     """``session.audio.input.format.type`` is ``session.input_audio_format``: an object there is a word here."""
-    if param == "session.type":  # never written by a client of the beta
-        return None
     for place, key in PLACES:
         if param == place or param.startswith((f"{place}.", f"{place}[")):
             if place == "response.max_output_tokens" and key.partition(".")[2] not in asked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rtengine.protocol.beta.fields import FORMAT_NAMES, INSIDE, PARTS, SESSION, TRANSCRIPTION_SESSION, Path
+from rtengine.protocol.beta.fields import FORMAT_NAMES, INSIDE, ITEM_TYPES, PARTS, SESSION, TRANSCRIPTION_SESSION, Path
 
 JSON = dict[str, Any]
 
@@ -26,7 +26,8 @@ UNTOLD = frozenset(
         "conversation.item.input_audio_transcription.segment",
     )
 )
-"""Events that the beta does not have; those of MCP besides."""
+"""Events that the beta does not have; those of MCP besides, and its tools and items."""
+_MESSAGE = {"type": "message"}
 UNTOLD_KEYS = {
     "response.output_text.delta": ("obfuscation",),
     "response.output_audio_transcript.delta": ("obfuscation",),
@@ -39,7 +40,7 @@ UNTOLD_KEYS = {
 def beta_event(event: JSON) -> JSON | None:
     """A server event of the GA as the beta has it; None when the beta has none such."""
     kind: str = event["type"]
-    if kind in UNTOLD or "mcp_" in kind:
+    if kind in UNTOLD or "mcp_" in kind or event.get("item", _MESSAGE)["type"] not in ITEM_TYPES:
         return None
     told = dict(event)
     for key in UNTOLD_KEYS.get(kind, ()):
@@ -75,7 +76,7 @@ def beta_response(response: Mapping[str, Any]) -> JSON:
     told["modalities"] = _modalities(response["output_modalities"])
     told["voice"] = response["audio"]["output"]["voice"]
     told["output_audio_format"] = _format(response["audio"]["output"]["format"])
-    told["output"] = [beta_item(item) for item in response["output"]]
+    told["output"] = [beta_item(item) for item in response["output"] if item["type"] in ITEM_TYPES]
     if response["usage"] is not None:
         told["usage"] = _usage(response["usage"])
     return told
@@ -122,11 +123,16 @@ def _voice(value: Any) -> Any:
     return value["id"] if isinstance(value, dict) else value
 
 
+def _tools(value: list[JSON]) -> list[JSON]:
+    return [tool for tool in value if tool["type"] == "function"]
+
+
 _VALUES: Mapping[str, Callable[[Any], Any]] = {
     "modalities": _modalities,
     "input_audio_format": _format,
     "output_audio_format": _format,
     "voice": _voice,
+    "tools": _tools,
 }
 _OBJECTS: Mapping[str, Callable[[Any], Any]] = {
     "session": beta_session,

@@ -35,7 +35,7 @@ class ConversationActions:
     def set_transcript(self, instance: Instance, item_id: str, transcript: str) -> None:
         record = self._data.conversation.records.get(item_id)
         if record is not None:  # deleted meanwhile
-            record.words, record.pending = transcript, False
+            record.pending = False
             set_transcript(record.item, transcript)
 
     def give_up_transcript(self, instance: Instance, item_id: str) -> None:

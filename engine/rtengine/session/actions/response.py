@@ -8,13 +8,13 @@ from rtengine.chart.instance import Instance
 from rtengine.models.jobs import GenerateDone
 from rtengine.protocol.items import Item, ItemStatus
 from rtengine.protocol.response import Response, ResponseCreateParams, ResponseStatus, StatusDetails
-from rtengine.session.answer import new_answer, new_output_item
+from rtengine.session.answer import approved_call, new_answer, new_mcp_item, new_output_item
 from rtengine.session.content import set_status, show_text
 from rtengine.session.conversation import Record
 from rtengine.session.data import SessionData
 from rtengine.session.input_audio import as_audio_format
 from rtengine.session.outbox import Outbox
-from rtengine.session.usage import USER_MS_PER_TOKEN, estimated_tokens
+from rtengine.session.request import estimated_input, generate_request, window
 
 CALL_ID = re.compile(r"[a-zA-Z0-9_-]{1,32}")
 
@@ -33,13 +33,22 @@ class ResponseActions:
         """A transcription of this item has been started."""
         self._data.conversation.records[item_id].unheard = False
 
+    def count_request(self, instance: Instance) -> None:
+        """One more of the key's requests."""
+        self._data.rates.spend("requests", 1)
+
+    def count_input(self, instance: Instance, response_id: str) -> None:
+        """Estimate what the chat model is about to read."""
+        answer = self._data.answers[response_id]
+        answer.tally.read(estimated_input(generate_request(self._data, answer)), window(self._data, answer))
+
     def count_tokens(self, instance: Instance, response_id: str, counted: GenerateDone) -> None:
         """Keep what the chat model has counted."""
-        answer = self._data.answers[response_id]
-        answer.counted = True
-        answer.tally.input_text = counted.input_tokens
-        answer.tally.cached = counted.cached_tokens
-        answer.tally.output_text = counted.output_tokens
+        self._data.answers[response_id].tally.counted(counted)
+
+    def spend_tokens(self, instance: Instance, tokens: int) -> None:
+        """Take the tokens of a response from what the key has left."""
+        self._data.rates.spend("tokens", tokens)
 
     def close_response(
         self, instance: Instance, response_id: str, status: ResponseStatus, details: StatusDetails | None
@@ -48,27 +57,41 @@ class ResponseActions:
         answer = self._data.answers.pop(response_id)
         known = self._data.conversation.records
         records = [known[item_id] for item_id in answer.items if item_id in known]
-        tally = answer.tally
-        if not answer.counted:
-            tally.output_text = sum(estimated_tokens(record.text) for record in records)
-        context = self._data.conversation.items() if answer.records is None else answer.records
-        heard_ms = sum(record.clip.duration_ms for record in context if record.clip is not None)
-        tally.input_audio = round(heard_ms / USER_MS_PER_TOKEN)
-        tally.output_audio_ms = sum(record.audio_ms for record in records)
+        answer.tally.produced(records, failed=status == "failed")
         response = answer.response
         response.status, response.status_details = status, details
         response.output = [record.item for record in records]
-        response.usage = tally.usage()
+        response.usage = answer.tally.usage()
 
-    def open_item(self, instance: Instance, response_id: str, kind: str, call_id: str, name: str) -> Item:
+    def open_item(
+        self,
+        instance: Instance,
+        response_id: str,
+        kind: str,
+        call_id: str,
+        name: str,
+        approval_request_id: str | None,
+    ) -> Item:
         """Begin an output item; it joins the conversation unless the response is out of band."""
-        answer = self._data.answers[response_id]
+        if kind.startswith("mcp_"):
+            return self._join(response_id, self._mcp_record(response_id, kind, name, approval_request_id))
         ids = self._outbox.ids
         if not CALL_ID.fullmatch(call_id):  # a model's own id may be longer than the API lets a client send back
             call_id = ids.new("call")
         item = new_output_item(ids.new("item"), kind, call_id, name)
-        sounds = as_audio_format(answer.response.audio.output.format)
-        record = Record(item, format=sounds, spoken=kind == "spoken")
+        sounds = as_audio_format(self._data.answers[response_id].response.audio.output.format)
+        return self._join(response_id, Record(item, format=sounds, spoken=kind == "spoken"))
+
+    def _mcp_record(self, response_id: str, kind: str, name: str, approval_request_id: str | None) -> Record:
+        item_id = self._outbox.ids.new("item")
+        if approval_request_id is not None:
+            asked = self._data.conversation.records[approval_request_id]
+            return Record(approved_call(item_id, asked.item), function=asked.function)
+        offer = self._data.answers[response_id].offers[name]
+        return Record(new_mcp_item(item_id, kind, offer), function=name)
+
+    def _join(self, response_id: str, record: Record) -> Item:
+        answer, item = self._data.answers[response_id], record.item
         if answer.response.conversation_id is None:
             self._data.conversation.add_outside(record)
         else:
@@ -92,6 +115,9 @@ class ResponseActions:
         """Keep a piece of the answer's sound, and with its first piece the words of a clause."""
         playing_since = max(self._data.playing_until, self._outbox.now)
         self._data.playing_until = playing_since + duration_ms / 1000
+        for answer in self._data.answers.values():
+            if item_id in answer.items:
+                answer.tally.output_audio_ms += duration_ms
         record = self._data.conversation.records.get(item_id)
         if record is not None:
             record.keep_audio(audio, duration_ms, text)

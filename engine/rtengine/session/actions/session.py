@@ -17,7 +17,7 @@ class SessionActions:
 
     def adopt_session(self, instance: Instance, proposed: Session) -> None:
         """Make a checked configuration the session's own. A running response keeps what it began with."""
-        self._data.session = proposed
+        self._data.adopt(proposed)
         self._data.input.configure(proposed)
 
     def warm(self, instance: Instance) -> None:

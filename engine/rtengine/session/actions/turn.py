@@ -19,13 +19,28 @@ class TurnActions:
         self._outbox = outbox
 
     def hear(self, instance: Instance, audio: bytes) -> None:
-        """Take in audio; every change in voice activity comes back as an event ``vad.*``."""
-        for edge in self._data.input.hear(audio):
-            instance.system.post(instance, f"vad.{edge.kind}", edge)
+        """Take in audio; every change in voice activity comes back as an event ``vad.*``, one after the other."""
+        self._data.edges.extend(self._data.input.hear(audio))
+
+    def hear_on(self, instance: Instance) -> None:
+        """Take in the next portion of a long append."""
+        self._data.edges.extend(self._data.input.hear_on())
+
+    def end_after(self, instance: Instance, silence_ms: float) -> None:
+        """Let so much silence end the turn, counted from the end of the voice."""
+        self._data.edges.extend(self._data.input.end_after(silence_ms))
+
+    def end_as_usual(self, instance: Instance) -> None:
+        """Let as much silence end a turn as the session's turn detection says."""
+        self._data.input.configure(self._data.session)
 
     def clear_audio(self, instance: Instance) -> None:
         self.discard_early(instance)
         self._data.input.clear()
+
+    def stop_playing(self, instance: Instance) -> None:
+        """The client plays no more of what it was sent."""
+        self._data.playing_until = self._outbox.now
 
     def forget_voice(self, instance: Instance) -> None:
         """The client ended the turn itself: what is heard from now on is another one."""

@@ -1,0 +1,10 @@
+"""``rtengine bench``: measurements on this machine. Compare ratios: absolute times are the machine's own."""
+
+from __future__ import annotations
+
+import typer
+
+from rtengine_cli import bench_vad
+
+app = typer.Typer(help="Measure parts of the server on this machine.", no_args_is_help=True)
+app.command("vad")(bench_vad.vad)

@@ -1,0 +1,213 @@
+"""Journals: what went into a session and what came out, line by line, so that it can be replayed to the byte.
+
+A journal is a file of JSON lines. The first says how the session was made. Then, for every step: the input with its
+time (``in``), the rows it took (``row``) and what they made (``out``), and what detectors and rates told (``told``) or
+what broke (``fault``). The last line of a session that ended is ``{"end": steps}``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import queue
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from pydantic import TypeAdapter
+
+from rtengine import __version__
+from rtengine.chart.load import Machines
+from rtengine.errors import RtengineError
+from rtengine.observe.entry import Entry, effect_entry, hidden, input_entry, row_entry
+from rtengine.observe.watch import Given, Setup, Step, Told
+from rtengine.profile.shipped import shipped
+from rtengine.protocol.codec import encode
+from rtengine.tools.catalog import Catalog
+
+VERSION = 1
+WAITING = 10_000
+"""Lines that may wait for the disk."""
+
+TOOLS = TypeAdapter(Catalog)
+
+log = logging.getLogger("rtengine.journal")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What all sessions of a server have in common."""
+
+    profile: str
+    vad: Entry
+    """Name and settings of the voice activity detector: ``{"adapter": …, "settings": {…}}``."""
+    machines: Mapping[str, Entry]
+    """Part to machine file, from ``machine_entries``."""
+
+
+def machine_entries(files: Mapping[str, Path], machines: Machines) -> dict[str, Entry]:
+    """Which machine files play which part, and the files they extend, each with its SHA-256."""
+    return {role: _machine_entry(path, machines[role].files) for role, path in files.items()}
+
+
+def _machine_entry(path: Path, names: Iterable[str]) -> Entry:
+    entry: Entry = {"file": reference(path), "sha256": digest(path)}
+    extended = [Path(name) for name in names if Path(name).resolve() != path.resolve()]
+    if extended:
+        entry["extends"] = [{"file": reference(each), "sha256": digest(each)} for each in extended]
+    return entry
+
+
+def reference(path: Path) -> str:
+    """A shipped machine file by its place among them, another one by its path."""
+    path = path.resolve()
+    try:
+        return path.relative_to(shipped("machines").resolve()).as_posix()
+    except ValueError:
+        return str(path)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class Recorder:
+    """Writes the journals of a server into a folder, by a thread of its own."""
+
+    def __init__(self, folder: Path, audio: bool) -> None:
+        """``audio`` keeps the sound that sessions hear and say. Raises RtengineError when the folder cannot be had."""
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise RtengineError(f"cannot record into {str(folder)!r}: {error.strerror}") from error
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise RtengineError(f"cannot record into {str(folder)!r}: it cannot be written to")
+        self.folder = folder
+        self.audio = audio
+        self._waiting: queue.Queue[tuple[Journal, str | None] | None] = queue.Queue(WAITING)
+        self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
+        self._thread.start()
+
+    def journal(self, origin: Origin, setup: Setup) -> Journal:
+        """The journal of a new session."""
+        now = datetime.now(UTC)
+        head = {
+            "journal": VERSION,
+            "rtengine": __version__,
+            "recorded": now.isoformat(timespec="seconds"),
+            "audio": "keep" if self.audio else "drop",
+            "profile": origin.profile,
+            "vad": origin.vad,
+            "machines": origin.machines,
+            "limits": setup.limits.model_dump(mode="json"),
+            "abilities": {name: _listed(value) for name, value in asdict(setup.abilities).items()},
+            "tools": TOOLS.dump_python(setup.tools, mode="json"),
+            "seed": setup.seed,
+            "session": hidden(setup.session.wire()),
+        }
+        return Journal(self, self.folder / f"{now:%Y%m%dT%H%M%S}-{setup.session.id}.jsonl", head)
+
+    def put(self, journal: Journal, text: str | None) -> bool:
+        """Queue lines, or with None the end of the file; false when the disk has fallen behind too far."""
+        try:
+            self._waiting.put_nowait((journal, text))
+        except queue.Full:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Write what waits, and stop."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _write(self) -> None:
+        files: dict[Path, IO[str]] = {}
+        while (found := self._waiting.get()) is not None:
+            journal, text = found
+            if journal.broken:
+                continue
+            try:
+                file = files.get(journal.path) or files.setdefault(journal.path, create(journal.path))
+                if text is None:
+                    files.pop(journal.path).close()
+                else:
+                    file.write(text)
+                    file.flush()  # what is written survives the process
+            except OSError as error:
+                journal.give_up(error.strerror or str(error))
+        for file in files.values():
+            file.close()
+
+
+class Journal:
+    """Writes down one session."""
+
+    def __init__(self, recorder: Recorder, path: Path, head: Entry) -> None:
+        self.path = path
+        self.broken = False
+        self._recorder = recorder
+        self._steps = 0
+        self._put(encode(head) + "\n")
+
+    def before(self, given: Given, now: float) -> None:
+        self._put(encode({"at": now, **input_entry(given, self._recorder.audio)}) + "\n")
+
+    def after(self, step: Step) -> None:
+        self._steps += 1
+        self._put("".join(encode(line) + "\n" for line in step_lines(step, self._recorder.audio)))
+
+    def over(self) -> None:
+        self._put(encode({"end": self._steps}) + "\n")
+        self._put(None)
+
+    def give_up(self, reason: str) -> None:
+        """The session goes on without its journal."""
+        if not self.broken:
+            self.broken = True
+            log.error("journal broken off", extra={"fields": {"file": str(self.path), "reason": reason}})
+
+    def _put(self, text: str | None) -> None:
+        if text != "" and not self.broken and not self._recorder.put(self, text):
+            self.give_up("the disk is too slow")
+
+
+def create(path: Path) -> IO[str]:
+    """A new file that its owner alone may read."""
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8", newline="\n")
+
+
+def step_lines(step: Step, digest: bool) -> Iterator[Entry]:
+    """What came of an input: each row before what it made. Rows that changed and made nothing are left out."""
+    done = 0
+    for taken in step.taken:
+        made = step.effects[done : taken.effects]
+        if made or taken.source != taken.plan.destination:
+            yield row_entry(taken)
+        yield from (effect_entry(effect, digest) for effect in made)
+        done = taken.effects
+    yield from (effect_entry(effect, digest) for effect in step.effects[done:])
+    told = told_entry(step.told)
+    if told:
+        yield {"told": told}
+    if step.fault is not None:
+        cause = step.fault.__cause__ or step.fault
+        yield {"fault": f"{type(cause).__name__}: {cause}"}
+
+
+def told_entry(told: Told) -> Entry:
+    entry: Entry = {}
+    if any(told.edges):
+        entry["edges"] = [[[edge.kind, edge.at_ms] for edge in edges] for edges in told.edges]
+    if told.limits:
+        entry["limits"] = [[limit.wire() for limit in limits] for limits in told.limits]
+    if told.spent:
+        entry["spent"] = [list(spent) for spent in told.spent]
+    return entry
+
+
+def _listed(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else value

@@ -1,0 +1,61 @@
+"""What can be wrong with the tools of a profile, beyond the shape of a single one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rtengine.profile.document import ProfileFile
+from rtengine.protocol.session import RealtimeSession, Session
+from rtengine.protocol.tools import FunctionTool, McpTool
+from rtengine.source.finding import Path
+from rtengine.tools.address import HostRule, rule_for
+from rtengine.tools.settings import ToolSettings
+
+Mistake = tuple[str, str, Path, str]
+"""Number of the finding, message, place, hint."""
+
+
+def check_tools(file: ProfileFile, session: Session | None) -> Iterator[Mistake]:
+    rules = []
+    for at, text in enumerate(file.mcp_hosts):
+        try:
+            rules.append(HostRule.parse(text))
+        except ValueError:
+            yield "303", f"'{text}' is no host", ("mcp_hosts", at), "write `host`, `host:port` or `*.domain`"
+    yield from _names(file.tools)
+    if isinstance(session, RealtimeSession):
+        yield from _session_tools(session, file.tools, rules)
+
+
+def host_rules(file: ProfileFile) -> tuple[HostRule, ...]:
+    return tuple(HostRule.parse(text) for text in file.mcp_hosts)
+
+
+def server_label(tool: ToolSettings) -> str | None:
+    """The label of a tool that is an MCP server; None for a function."""
+    return None if tool.run.mcp is None else tool.run.mcp.server_label or tool.name
+
+
+def _names(tools: Sequence[ToolSettings]) -> Iterator[Mistake]:
+    functions: set[str] = set()
+    labels: set[str] = set()
+    for at, tool in enumerate(tools):
+        label = server_label(tool)
+        name, known = (tool.name, functions) if label is None else (label, labels)
+        if name in known:
+            yield "304", f"there are two tools named '{name}'", ("tools", at, "name"), "every tool has its own name"
+        known.add(name)
+
+
+def _session_tools(
+    session: RealtimeSession, tools: Sequence[ToolSettings], rules: Sequence[HostRule]
+) -> Iterator[Mistake]:
+    own = {tool.name for tool in tools if tool.run.mcp is None}
+    for at, tool in enumerate(session.tools):
+        path: Path = ("session", "tools", at)
+        if isinstance(tool, FunctionTool) and tool.name in own:
+            message = f"the tool '{tool.name}' stands under `tools:` as well"
+            yield "304", message, path, "the server's own tools are offered in every session: remove it here"
+        if isinstance(tool, McpTool) and (tool.server_url is None or rule_for(tool.server_url, rules) is None):
+            message = f"the session may not connect to the MCP server '{tool.server_label}'"
+            yield "305", message, path, "move it to `tools:`, or name its host in `mcp_hosts:`"

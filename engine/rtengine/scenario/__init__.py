@@ -1,0 +1,1 @@
+"""Scenarios: what a client and the models do, and what the machines must make of it, in virtual time."""

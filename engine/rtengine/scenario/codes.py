@@ -1,0 +1,16 @@
+"""What the codes of findings in scenarios mean. Every kind of file has those in ``rtengine.source.finding``."""
+
+from __future__ import annotations
+
+PREFIX = "SC"
+
+CODES: dict[str, str] = {
+    "SC101": "A profile or a machine file that is not there",
+    "SC102": "A server event that is not known",
+    "SC103": "An action that is not known",
+    "SC104": "A machine or a state that is not known",
+    "SC105": "What the session starts with is not a session of the API",
+    "SC201": "Something did not happen as the step says",
+    "SC202": "A step broke the session",
+    "SC203": "Something was sent that no step expects",
+}

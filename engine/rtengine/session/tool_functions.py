@@ -1,0 +1,151 @@
+"""The functions about tools that expressions in machine files may call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rtengine.models.jobs import ToolDone
+from rtengine.protocol.items import (
+    AssistantMessage,
+    FunctionCall,
+    FunctionCallOutput,
+    McpApprovalRequest,
+    McpApprovalResponse,
+    McpCall,
+    UserMessage,
+)
+from rtengine.protocol.response import ResponseCreateParams
+from rtengine.protocol.session import RealtimeSession
+from rtengine.protocol.tools import FunctionChoice, FunctionTool, McpChoice, McpTool, Tool
+from rtengine.session.data import SessionData
+from rtengine.session.toolset import ToolProblem
+
+
+class ToolFunctions:
+    """Functions that look at the session."""
+
+    _data: SessionData
+
+    def call_kind(self, response_id: str, function: str) -> str:
+        """What a call of the chat model becomes: `function_call`, `mcp_call` or `mcp_approval_request`."""
+        offer = self._data.answers[response_id].offers.get(function)
+        return offer.kind if offer else "function_call"
+
+    def runs_here(self, item_id: str) -> bool:
+        """Whether the server runs a function call of the default conversation itself."""
+        if item_id not in self._data.conversation:
+            return False
+        item = self._data.conversation.records[item_id].item
+        return isinstance(item, FunctionCall) and item.name in self._data.tools.catalog.functions
+
+    def tool_seconds(self, item_id: str) -> float:
+        """The time limit of a call."""
+        item = self._data.conversation.records[item_id].item
+        own = None
+        if isinstance(item, FunctionCall):
+            own = self._data.tools.seconds(item.name)
+        elif isinstance(item, McpCall):
+            own = self._data.tools.seconds(item.name, item.server_label)
+        return self._data.limits.tool_seconds if own is None else own
+
+    def list_seconds(self, server_label: str) -> float:
+        """The time limit for the list of a server's tools."""
+        own = self._data.tools.seconds("", server_label)
+        return self._data.limits.tool_seconds if own is None else own
+
+    def unlisted_server(self, response_id: str | None) -> McpTool | None:
+        """An MCP server of the session, or of a response's own tools, that has not been asked for its tools."""
+        return self._data.tools.unlisted(self._tools(response_id))
+
+    def tools_listed(self, response_id: str) -> bool:
+        """Whether the servers that the response itself names have said which tools they have."""
+        return not self._data.tools.listing(self._tools(response_id))
+
+    def tool_problem(self, tools: list[Tool] | None, where: str) -> ToolProblem | None:
+        """Why a client cannot have these tools; null when it can."""
+        return self._data.tools.problem(tools or (), where)
+
+    def asks_approval(self, item_id: str) -> bool:
+        """Whether the client has still to answer this approval request."""
+        return item_id in self._data.tools.approvals
+
+    def left_to_client(self) -> bool:
+        """Whether a call since the user last spoke is the client's to run, and has no output yet."""
+        answered: set[str] = set()
+        for record in reversed(self._data.conversation.items()):
+            item = record.item
+            if isinstance(item, UserMessage):
+                return False
+            if isinstance(item, FunctionCallOutput):
+                answered.add(item.call_id)
+            elif not isinstance(item, FunctionCall) or item.status != "completed" or item.call_id in answered:
+                continue
+            elif not self.runs_here(item.id or ""):
+                return True
+        return False
+
+    def goes_on(self, active: str | None, pending: int, quiet: bool) -> bool:
+        """Whether the session may go on from what tools have answered: nothing else is under way or to be waited for."""
+        idle = active is None and pending == 0 and not quiet
+        return idle and not self.user_speaks() and not self.left_to_client()
+
+    def follows_approval(self) -> bool:
+        """Whether the client has given nothing since it answered an approval request."""
+        made = (AssistantMessage, FunctionCall, FunctionCallOutput, McpCall, McpApprovalRequest)
+        items = [record.item for record in self._data.conversation.items()]
+        given = next((item for item in reversed(items) if not isinstance(item, made)), None)
+        return isinstance(given, McpApprovalResponse)
+
+    def user_speaks(self) -> bool:
+        return self._data.input.voiced
+
+    def _tools(self, response_id: str | None) -> list[Tool]:
+        session = self._data.session
+        if response_id is None:
+            return session.tools if isinstance(session, RealtimeSession) else []
+        params = self._data.answers[response_id].params
+        return (params.tools if params else None) or []
+
+
+    def given_arguments(self, item_id: str) -> str:
+        """The arguments of a call that has been written."""
+        return self._data.conversation.records[item_id].text
+
+
+# --- pure
+
+
+def unknown_choice(choice: FunctionChoice | McpChoice, tools: Sequence[Tool]) -> str | None:
+    """What a tool choice names and the tools do not have."""
+    if isinstance(choice, FunctionChoice):
+        known = {tool.name for tool in tools if isinstance(tool, FunctionTool)}
+        return None if choice.name in known else choice.name
+    labels = {tool.server_label for tool in tools if isinstance(tool, McpTool)}
+    return None if choice.server_label in labels else choice.server_label
+
+
+def without_tools() -> ResponseCreateParams:
+    """What an answer is asked for that has to do without tools."""
+    return ResponseCreateParams(tool_choice="none")
+
+
+def as_output(result: ToolDone) -> str:
+    """What the chat model reads of a call: the output, or what went wrong."""
+    return result.output if result.error is None else f"Error: {result.error}"
+
+
+def timed_out(seconds: float) -> ToolDone:
+    return ToolDone(error=f"The tool took longer than {seconds:g} s.")
+
+
+def broken_off(message: str) -> ToolDone:
+    return ToolDone(error=message)
+
+
+PURE_OF_TOOLS: Mapping[str, Callable[..., Any]] = {
+    "without_tools": without_tools,
+    "as_output": as_output,
+    "timed_out": timed_out,
+    "broken_off": broken_off,
+}

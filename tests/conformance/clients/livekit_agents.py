@@ -1,0 +1,135 @@
+"""livekit-agents with its OpenAI plugin: the realtime session that an AgentSession drives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import turns
+from livekit import rtc
+from livekit.agents import llm
+from livekit.plugins.openai import realtime
+from openai.types.realtime.realtime_audio_input_turn_detection import ServerVad
+
+
+class Heard:
+    """What a session has told."""
+
+    def __init__(self, session: Any) -> None:
+        self.texts: list[str] = []
+        self.audio: list[str] = []
+        self.calls: list[Any] = []
+        self.started = 0
+        self.transcripts: list[str] = []
+        self.errors: list[Any] = []
+        self.message_ids: list[str] = []
+        session.on("generation_created", lambda created: asyncio.ensure_future(self.take(created)))
+        session.on("input_speech_started", lambda event: setattr(self, "started", self.started + 1))
+        session.on("input_audio_transcription_completed", lambda event: self.transcripts.append(event.transcript))
+        session.on("error", self.errors.append)
+
+    async def take(self, created: Any) -> None:
+        await asyncio.gather(self.messages(created), self.functions(created))
+
+    async def messages(self, created: Any) -> None:
+        async for message in created.message_stream:
+            self.message_ids.append(message.message_id)
+            at = len(self.texts)
+            self.texts.append("")
+
+            async def read(stream: Any, at: int = at) -> None:
+                async for text in stream:
+                    self.texts[at] += str(text)
+
+            async def listen(stream: Any) -> None:
+                async for frame in stream:
+                    self.audio.append(frame)
+
+            await asyncio.gather(read(message.text_stream), listen(message.audio_stream))
+
+    async def functions(self, created: Any) -> None:
+        async for call in created.function_stream:
+            self.calls.append(call)
+
+
+@asynccontextmanager
+async def talking(modalities: list[str]) -> AsyncIterator[tuple[Any, Heard]]:
+    detection = ServerVad(type="server_vad", create_response=True, interrupt_response=True, silence_duration_ms=500)
+    model = realtime.RealtimeModel(
+        base_url=turns.HTTP, api_key="none", model=turns.MODEL, modalities=modalities, turn_detection=detection
+    )
+    session = model.session()
+    heard = Heard(session)
+    try:
+        yield session, heard
+        assert not heard.errors, heard.errors
+    finally:
+        await session.aclose()
+        await model.aclose()
+
+
+async def say(session: Any, text: str) -> None:
+    context = session.chat_ctx.copy()
+    context.add_message(role="user", content=text)
+    await session.update_chat_ctx(context)
+    await session.generate_reply()
+
+
+def push(session: Any, name: str) -> None:
+    for frame in turns.frames(name):
+        session.push_audio(rtc.AudioFrame(frame, 24000, 1, len(frame) // 2))
+
+
+async def text() -> None:
+    async with talking(["text"]) as (session, heard):
+        await say(session, "Good morning")
+        await turns.until(lambda: heard.texts == ["You said: Good morning"], "the answer")
+
+
+async def audio() -> None:
+    async with talking(["audio", "text"]) as (session, heard):
+        push(session, "question")
+        push(session, "silence")
+        await turns.until(lambda: heard.texts and "seconds of audio" in heard.texts[0], "the answer")
+        await turns.until(lambda: heard.audio and heard.transcripts, "sound and transcript")
+
+
+async def function() -> None:
+    @llm.function_tool
+    async def get_weather(city: str) -> str:
+        """The weather in a city."""
+        return "sunny"
+
+    async with talking(["text"]) as (session, heard):
+        await session.update_tools([get_weather])
+        await say(session, "What is the weather in Oslo?")
+        await turns.until(lambda: heard.calls, "the call")
+        call = heard.calls[0]
+        assert (call.name, call.arguments) == ("get_weather", '{"city": "Oslo"}')
+        context = session.chat_ctx.copy()
+        context.items.append(
+            llm.FunctionCallOutput(call_id=call.call_id, name=call.name, output="sunny", is_error=False)
+        )
+        await session.update_chat_ctx(context)
+        await session.generate_reply()
+        await turns.until(lambda: "The weather is sunny." in heard.texts, "the answer")
+
+
+async def interruption() -> None:
+    async with talking(["audio", "text"]) as (session, heard):
+        context = session.chat_ctx.copy()
+        context.add_message(role="user", content="Tell me a story")
+        await session.update_chat_ctx(context)
+        session.generate_reply()
+        await turns.until(lambda: heard.audio, "the story's sound")
+        push(session, "stop")
+        await turns.until(lambda: heard.started, "speech started")
+        session.truncate(message_id=heard.message_ids[0], modalities=["audio", "text"], audio_end_ms=100)
+        push(session, "silence")
+        await turns.until(lambda: len(heard.texts) == 2 and "seconds of audio" in heard.texts[1], "the next answer")
+        assert "to this day" not in heard.texts[0]
+
+
+turns.run(text=text, audio=audio, function=function, interruption=interruption)
