@@ -16,16 +16,18 @@ PYTEST  ?=
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help run demo test quick style types unit soak coverage lines weights format schemas clean
+.PHONY: help run demo test quick style types unit clients soak coverage lines weights format schemas docs clean
 
 help:
 	@sed -n '2,4s/^#  *//p' Makefile
 	@echo 'make quick   style, types and the tests that need no model'
 	@echo 'make soak    minutes of load, and a million random events (make test runs a short form of both)'
+	@echo 'make clients  a written, a spoken, a tool and an interrupted turn through each client of other makers'
 	@echo 'make coverage  which rows of the machine files the scenarios take'
 	@echo 'make lines   the tests with line and branch coverage'
 	@echo 'make format  let ruff lay out the code'
 	@echo 'make schemas  write the JSON Schemas that editors use for YAML files'
+	@echo 'make docs    write the pages that are made from the code'
 
 run: $(VENV)/.installed
 	$(BIN)/rtengine run --profile $(PROFILE)
@@ -38,6 +40,10 @@ test: style types weights
 
 quick: style types
 	$(BIN)/pytest -m "not (soak or models or packaging)" $(PYTEST)
+
+# Clients of other makers, each in an environment of its own in the user's cache. Needs npm. CLIENTS="name …" runs some.
+clients: $(VENV)/.tested
+	$(BIN)/python -m tests.conformance.clients $(CLIENTS)
 
 soak: $(VENV)/.tested
 	RTENGINE_SOAK=10 RTENGINE_RANDOM_STEPS=1000000 $(BIN)/pytest --timeout 3000 tests/soak tests/session/test_random_sequences.py $(PYTEST)
@@ -64,6 +70,10 @@ format: $(VENV)/.tested
 schemas: $(VENV)/.installed
 	$(BIN)/rtengine schema machine > machines/schema.json
 	$(BIN)/rtengine schema profile > profiles/schema.json
+	$(BIN)/rtengine schema scenario > machines/scenario.schema.json
+
+docs: $(VENV)/.installed
+	$(BIN)/rtengine errors > docs/errors.md
 
 # Files that are already in the cache are verified, not fetched again.
 weights: $(VENV)/.installed
@@ -82,9 +92,9 @@ $(BIN)/python:
 		echo 'hint: install the python3-venv package of your system' >&2; exit 1; }
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,openai]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,openai,noise]'
 	@touch $@
 
 $(VENV)/.tested: pyproject.toml $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,openai,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,openai,noise,test]'
 	@touch $@

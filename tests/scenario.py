@@ -1,6 +1,6 @@
 """The scenario runner of the engine, strict about what is sent: every event is just as the API types it.
 
-The steps are documented in `rtengine.scenario.document`; a new one goes there, into `scenario/step.py` and `world.py`.
+The steps are documented in `rtengine.scenarios.document`; a new one goes there, into `scenarios/step.py` and `world.py`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from rtengine.chart.definition import Definition
 from rtengine.models.abilities import Abilities
 from rtengine.profile.settings import Limits
 from rtengine.protocol.server import SERVER_EVENTS
-from rtengine.scenario import world
-from rtengine.scenario.run import read_scenario, run_scenario
-from rtengine.scenario.world import Setting, kind_of, prefill
+from rtengine.scenarios import world
+from rtengine.scenarios.run import read_scenario, run_scenario
+from rtengine.scenarios.world import Setting, kind_of, prefill
 from rtengine.session.host import Taken
 from rtengine.source.report import full
 from rtengine.tools.catalog import Catalog

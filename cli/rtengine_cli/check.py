@@ -1,24 +1,28 @@
-"""``rtengine check``: every mistake in machine files and profiles, with its place."""
+"""``rtengine check``: every mistake in machine files, profiles and scenarios, with its place."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from rtengine.chart.load import check_machines
+from rtengine.chart.overlay import LayeredFile
 from rtengine.errors import RtengineError
 from rtengine.profile.layers import shown
 from rtengine.profile.load import check_profile, machine_files
 from rtengine.profile.shipped import SUFFIX, shipped
+from rtengine.scenarios.run import read_scenario
 from rtengine.session.vocabulary import VOCABULARY
 from rtengine.source.file import SourceFile
 from rtengine.source.finding import FileError, Finding, in_order
 from rtengine.source.report import FORMATS
-from rtengine_cli.machine_set import machine_set, short
+from rtengine_cli.machine_set import default_set, machine_set, short
 
 FOLDERS: tuple[Literal["machines", "profiles"], ...] = ("machines", "profiles")
 
@@ -35,14 +39,14 @@ def check(
         list[Path] | None,
         typer.Argument(
             metavar="[PATH]...",
-            help="Machine files, profiles, or folders of them; else ./machines and ./profiles, else what is shipped.",
+            help="Machine files, profiles, scenarios, or folders of them; else ./machines and ./profiles, else what is shipped.",
             show_default=False,
         ),
     ] = None,
     format: Annotated[Format, typer.Option("--format", help="How findings are written.")] = Format.full,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
 ) -> None:
-    """Check machine files and profiles. Exit status 1 when there are errors."""
+    """Check machine files, profiles and scenarios. Exit status 1 when there are errors."""
     files = list(dict.fromkeys(_files(paths or _default_folders())))
     findings = check_files(files)
     failed = [finding for finding in findings if strict or finding.severity == "error"]
@@ -60,14 +64,29 @@ def check_files(files: Iterable[Path]) -> list[Finding]:
     for path in files:
         try:
             document = SourceFile.read(path, shown(path)).plain()
-            findings += _check_profile(path) if "profile" in document else _check_machine(path)
+            if "steps" in document:
+                read_scenario(Path(shown(path)))
+            else:
+                findings += _check_profile(path) if "profile" in document else _check_machine(path)
         except FileError as error:
             findings += error.findings
     return in_order(findings)
 
 
 def _check_machine(path: Path) -> list[Finding]:
-    return check_machines(machine_set(path)[1], VOCABULARY)
+    role, files = machine_set(path)
+    usual = {finding.place for finding in _usual_findings(Path.cwd())}
+    own = LayeredFile.read(files[role], VOCABULARY.find).names
+    return [
+        found if found.file in own or found.place in usual else replace(found, note=f"beside {own[0]}")
+        for found in check_machines(files, VOCABULARY)
+    ]
+
+
+@cache
+def _usual_findings(folder: Path) -> tuple[Finding, ...]:
+    """What is found without any file of one's own; named as seen from the folder."""
+    return tuple(check_machines(default_set(), VOCABULARY))
 
 
 def _check_profile(path: Path) -> list[Finding]:
@@ -87,7 +106,7 @@ def _default_folders() -> list[Path]:
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(path.glob(f"*{SUFFIX}"))
+            yield from sorted(path.rglob(f"*{SUFFIX}"))
         elif path.exists():
             yield path
         else:

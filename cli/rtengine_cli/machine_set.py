@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rtengine.chart.overlay import LayeredFile
 from rtengine.profile.layers import shown
 from rtengine.profile.load import machine_files
 from rtengine.profile.shipped import shipped_files
-from rtengine.source.file import SourceFile
+from rtengine.session.vocabulary import VOCABULARY
 
 PROFILE = "default"
 
@@ -17,10 +18,14 @@ def machine_set(path: Path) -> tuple[str, dict[str, Path]]:
 
     Raises FileError when it cannot be read. A file that does not say its part is taken to play that of its name.
     """
-    role = SourceFile.read(path, shown(path)).plain().get("machine")
+    role = LayeredFile.read(Path(shown(path)), VOCABULARY.find).plain().get("machine")
     role = role if isinstance(role, str) else path.stem
-    machines = machine_files(shipped_files("profiles")[PROFILE])
-    return role, short({**machines, role: path})
+    return role, {**default_set(), role: Path(shown(path))}
+
+
+def default_set() -> dict[str, Path]:
+    """The machines of the default profile."""
+    return short(machine_files(shipped_files("profiles")[PROFILE]))
 
 
 def short(machines: dict[str, Path]) -> dict[str, Path]:

@@ -11,7 +11,7 @@ from rtengine import __version__
 from rtengine.errors import RtengineError
 from rtengine.source.finding import FileError
 from rtengine.source.report import full
-from rtengine_cli import bench, check, dataflow, demo, draw, models, profiles, run, schema, talk
+from rtengine_cli import bench, check, dataflow, demo, draw, errors, models, profiles, replay, run, schema, talk, test
 
 app = typer.Typer(
     name="rtengine",
@@ -23,15 +23,19 @@ app = typer.Typer(
 for command in (
     run.run,
     check.check,
+    test.test,
     draw.draw,
     profiles.profiles,
     talk.talk,
     demo.demo,
     schema.schema,
+    errors.errors,
     dataflow.dataflow,
+    replay.replay,
 ):
     app.command()(command)
 app.add_typer(models.app, name="models")
+app.add_typer(bench.app, name="bench")
 app.add_typer(bench.app, name="bench")
 
 

@@ -58,7 +58,7 @@ def recordings(folder: Path) -> list[Recording]:
     except (OSError, EOFError, wave.Error, YAMLError, KeyError, TypeError, AttributeError) as error:
         raise RtengineError(
             f"There are no labelled recordings in {folder}: {error}",
-            hint="pass --recordings FOLDER: mono 16-bit WAV files, and labels.yaml with the onset_ms and end_ms of each",
+            hint="pass --recordings FOLDER: mono 16-bit WAV files, and labels.yaml with onset_ms and end_ms for each",
         ) from error
 
 
@@ -137,5 +137,8 @@ _MAKERS: Mapping[str, Callable[[np.random.Generator, int], Signal]] = {
 
 
 def noises(seconds: float) -> dict[str, Signal]:
-    made = {name: make(np.random.default_rng(seed), int(seconds * RATE)) for seed, (name, make) in enumerate(_MAKERS.items())}
+    made = {
+        name: make(np.random.default_rng(seed), int(seconds * RATE))
+        for seed, (name, make) in enumerate(_MAKERS.items())
+    }
     return {name: noise * (3277 / np.sqrt(np.mean(np.square(noise)))) for name, noise in made.items()}

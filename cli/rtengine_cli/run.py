@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rtengine import __version__
 from rtengine.profile.load import Profile, load_profile
 
+if TYPE_CHECKING:
+    from rtengine.server.observation import Observation
+
 
 class LogFormat(StrEnum):
     pretty = "pretty"
     json = "json"
+
+
+class RecordedAudio(StrEnum):
+    keep = "keep"
+    drop = "drop"
 
 
 class PipelineName(StrEnum):
@@ -36,6 +45,12 @@ def run(
         LogFormat, typer.Option(help="Lines for a person, or a JSON object a line.")
     ] = LogFormat.pretty,
     pull: Annotated[bool, typer.Option("--pull/--no-pull", help="Fetch the weights that are missing.")] = True,
+    reload: Annotated[
+        bool,
+        typer.Option(
+            "--reload", help="Watch the profile and the machine files: new sessions get what they say, if it is right."
+        ),
+    ] = False,
     pipeline: Annotated[
         PipelineName | None,
         typer.Option(help="Models in threads of the server or in the nodes of a dataflow, instead of the profile's."),
@@ -44,6 +59,19 @@ def run(
         Path | None,
         typer.Option(dir_okay=False, exists=True, help="Dataflow to run; see `rtengine dataflow`."),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Folder to write a journal of each session into; see `rtengine replay`."),
+    ] = None,
+    record_audio: Annotated[
+        RecordedAudio, typer.Option(help="Whether journals hold the sound, or its length alone.")
+    ] = RecordedAudio.drop,
+    inspect: Annotated[
+        bool, typer.Option("--inspect", help="Serve the live view of all sessions, for this machine alone.")
+    ] = False,
+    inspect_remote: Annotated[
+        bool, typer.Option("--inspect-remote", help="Serve the live view for others too, who need the token it prints.")
+    ] = False,
 ) -> None:
     """Start a server."""
     from rtengine.server.app import run as serve
@@ -52,11 +80,41 @@ def run(
         raise typer.BadParameter("a dataflow runs with --pipeline dora only", param_hint="--dataflow")
     loaded = with_pipeline(load_profile(profile), pipeline, dataflow)
 
+    token = secrets.token_urlsafe(16) if inspect_remote else None
+    observation = observe(record, record_audio, token, inspect or inspect_remote)
+
     def on_ready(bound_host: str, bound_port: int) -> None:
         if log_format is LogFormat.pretty:
             typer.echo(banner(loaded, bound_host, bound_port))
+        if observation.view is not None:
+            # also among JSON lines, which go elsewhere: nobody could know the token otherwise
+            typer.echo(f"  live view  {base_url(bound_host, bound_port)}/inspect{'#' + token if token else ''}")
+        if record is not None:
+            typer.echo(f"  journals   {record}  (sound: {record_audio.value})")
 
-    raise typer.Exit(serve(loaded, host=host, port=port, log_format=log_format.value, pull=pull, on_ready=on_ready))
+    raise typer.Exit(
+        serve(
+            loaded,
+            host=host,
+            port=port,
+            log_format=log_format.value,
+            pull=pull,
+            on_ready=on_ready,
+            observation=observation,
+            reload=reload,
+        )
+    )
+
+
+def observe(folder: Path | None, audio: RecordedAudio, token: str | None, shown: bool) -> Observation:
+    """What the options ask to watch the sessions. Raises RtengineError for a folder that cannot be written to."""
+    from rtengine.observe.inspector import Inspector
+    from rtengine.observe.journal import Recorder
+    from rtengine.server.inspect import LiveView
+    from rtengine.server.observation import Observation
+
+    recorder = Recorder(folder, audio is RecordedAudio.keep) if folder else None
+    return Observation(recorder, LiveView(Inspector(), token) if shown else None)
 
 
 def with_pipeline(profile: Profile, host: PipelineName | None, dataflow: Path | None) -> Profile:
@@ -71,8 +129,7 @@ def with_pipeline(profile: Profile, host: PipelineName | None, dataflow: Path | 
 
 def banner(profile: Profile, host: str, port: int) -> str:
     """What a person needs to know once the server is ready."""
-    shown = f"[{host}]" if ":" in host else host
-    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, shown)
+    url = base_url(host, port)
     models = ", ".join(
         f"{kind} {profile.models[kind].name}"
         for kind in ("vad", "transcriber", "chat", "voice")
@@ -81,11 +138,18 @@ def banner(profile: Profile, host: str, port: int) -> str:
     return "\n".join(
         (
             f"rtengine {__version__} is ready",
-            f"  WebSocket  ws://{local}:{port}/v1/realtime",
-            f"  base_url   http://{local}:{port}/v1  (health: /healthz, /readyz)",
+            f"  WebSocket  ws{url.removeprefix('http')}/v1/realtime",
+            f"  base_url   {url}/v1  (health: /healthz, /readyz)",
             f"  profile    {profile.name}  ({profile.path})",
             f"  models     {models}",
             f"  machines   {', '.join(profile.machines)}",
             "  stop       Ctrl+C: running responses finish first; again: at once",
         )
     )
+
+
+def base_url(host: str, port: int) -> str:
+    """Where a browser or client on this machine finds a server that listens on ``host``."""
+    shown = f"[{host}]" if ":" in host else host
+    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, shown)
+    return f"http://{local}:{port}"

@@ -10,15 +10,17 @@ import typer
 
 from rtengine.chart.document import MachineFile
 from rtengine.profile.schema import profile_schema
+from rtengine.scenarios.document import ScenarioFile
 
 
 class Kind(StrEnum):
     machine = "machine"
     profile = "profile"
+    scenario = "scenario"
 
 
 def schema(kind: Annotated[Kind, typer.Argument(help="What the file is.")]) -> None:
-    """Print the JSON Schema of machine files or profiles, for completion in an editor."""
+    """Print the JSON Schema of machine files, profiles or scenarios, for completion in an editor."""
     typer.echo(text(kind), nl=False)
 
 
@@ -26,6 +28,9 @@ def text(kind: Kind) -> str:
     """The schema as it is kept beside the shipped files."""
     if kind is Kind.profile:
         found: dict[str, Any] = profile_schema()
+    elif kind is Kind.scenario:
+        found = ScenarioFile.model_json_schema()
+        found["title"] = "rtengine scenario"
     else:
         found = MachineFile.model_json_schema()
         found["title"] = "rtengine machine"

@@ -31,8 +31,9 @@ def parts(kind: Kind, strength: float = 1.0, rate: int = 24000, gain: float = 1.
     heard = recording(CLIP, rate, room_dbfs=-40)
     samples = np.rint(heard.samples * gain).astype(np.int16)
     result = cleaned(NoiseReducer(kind, strength, rate), samples, rate // 50)
-    after, speech = slice(int((heard.end_ms + 500) * rate / 1000), None), slice(
-        int(heard.onset_ms * rate / 1000), int(heard.end_ms * rate / 1000)
+    after, speech = (
+        slice(int((heard.end_ms + 500) * rate / 1000), None),
+        slice(int(heard.onset_ms * rate / 1000), int(heard.end_ms * rate / 1000)),
     )
     return level(result[after]) - level(samples[after]), level(result[speech]) - level(samples[speech])
 

@@ -604,3 +604,26 @@ def test_what_a_final_state_itself_starts_does_not_outlive_it() -> None:
     _, instance, host = running(text)
     assert host.take() == ["set (after s 0)", "start work", "clear (after s 0)", "stop work 1", "ended m 1"]
     assert (instance.timers, instance.jobs) == (set(), {})
+
+
+HASTY = """
+machine: m
+version: 1
+events: {client: [go]}
+context: {n: {type: int, default: 0}}
+initial: calm
+on:
+  fault: [{target: saved}]
+states:
+  calm: {on: {go: [{target: passing, do: [{call: explode}]}]}}
+  passing: {always: [{target: lost}]}
+  lost: {final: true}
+  saved: {}
+"""
+
+
+def test_a_fault_goes_before_the_eventless_rows_that_build_on_the_step() -> None:
+    system, instance, host = running(HASTY)
+    system.handle(instance, "go")
+    assert instance.state == "saved"
+    assert host.faults == []

@@ -14,7 +14,17 @@ def test_a_sentence_with_its_stop_is_finished(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["I would like a", "Tell me about the weather and.", "Well, um", "First,", "And then...", "So…", "Wait -", "", " . "],
+    [
+        "I would like a",
+        "Tell me about the weather and.",
+        "Well, um",
+        "First,",
+        "And then...",
+        "So…",
+        "Wait -",
+        "",
+        " . ",
+    ],
 )
 def test_a_word_or_a_mark_that_nobody_ends_on_leaves_it_open(text: str) -> None:
     assert completeness(text) == UNFINISHED

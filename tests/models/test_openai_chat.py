@@ -144,7 +144,15 @@ def answer(model: OpenAIChat, server: Server, reply: Callable[[Handler], None], 
 
 def test_text_is_streamed_and_counted(chat: OpenAIChat, server: Server) -> None:
     usage = {"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}}
-    chunks = (delta(role="assistant", content=""), delta(content="Hel"), delta(content="lo"), delta("stop"))
+    empty = {"id": "c", "choices": []}  # as a content filter sends it, before anything is said
+    chunks = (
+        empty,
+        delta(role="assistant", content=""),
+        delta(content="Hel"),
+        empty,
+        delta(content="lo"),
+        delta("stop"),
+    )
     results = answer(chat, server, stream(*chunks, {"id": "c", "choices": [], "usage": usage}))
     assert results == [GenerateText("Hel"), GenerateText("lo"), GenerateDone("stop", 9, 2, 4)]
     path, headers, body = server.requests[0]

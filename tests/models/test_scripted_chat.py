@@ -161,3 +161,10 @@ def test_delays_end_at_a_cancel() -> None:
 def test_an_unknown_field_of_a_rule_is_refused() -> None:
     with pytest.raises(ValidationError, match="mach"):
         chat({"mach": "x"})
+
+
+def test_a_user_has_finished_unless_the_script_says_otherwise() -> None:
+    assert ScriptedChat(ScriptedChatSettings()).judge("I would like a", Cancel()) == 1.0
+    strict = ScriptedChat(ScriptedChatSettings(complete=r"[.!?]$"))
+    assert strict.judge("I would like a", Cancel()) == 0.0
+    assert strict.judge("I would like a tea.", Cancel()) == 1.0

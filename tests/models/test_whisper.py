@@ -160,6 +160,28 @@ def test_detection_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.language == "en"
 
 
+@pytest.mark.parametrize(("languages", "used"), [(("en", "zh"), "en"), (("zh", "de-AT"), "de"), (("zh",), "zh")])
+def test_of_several_languages_the_likeliest_is_used(
+    languages: tuple[str, ...], used: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = FakeModel([said("X")])
+    [done] = transcriber(model, monkeypatch).transcribe(audio(2, languages=languages), Cancel())
+    assert done.language == used
+
+
+def test_one_language_that_nobody_knows_is_refused_among_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModelFailure, match="'tlh'"):
+        list(transcriber(FakeModel(), monkeypatch).transcribe(audio(2, languages=("en", "tlh")), Cancel()))
+
+
+def test_a_profile_knows_the_languages_before_the_model_is_loaded() -> None:
+    from faster_whisper.tokenizer import _LANGUAGE_CODES
+
+    assert WhisperSettings(model="base").languages == frozenset(_LANGUAGE_CODES)
+    assert WhisperSettings(model="tiny.en").languages == {"en"}
+    assert WhisperSettings(path=Path("mine")).languages is None
+
+
 def test_an_english_model_refuses_other_languages(monkeypatch: pytest.MonkeyPatch) -> None:
     listener = transcriber(FakeModel(multilingual=False), monkeypatch)
     with pytest.raises(ModelFailure, match="English only") as caught:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from tests import scenario
 from tests.session.machines import MACHINES
 
 from rtengine.models.abilities import Abilities
 from rtengine.observe.journal import Journal, Origin, Recorder, machine_entries
 from rtengine.observe.watch import Setup, WatchedSession, Watcher
 from rtengine.profile.shipped import shipped_files
+from rtengine.scenarios import world
 from rtengine.session.rates import Unlimited
 from rtengine.tools.catalog import Catalog
 
@@ -42,7 +42,7 @@ def watched(make_watchers: Callable[[Setup], list[Watcher]]) -> Iterator[None]:
         setup = Setup(session, machines, limits, abilities or Abilities(), tools or Catalog(), SEED)
         return TestSession(setup, detector, rates or Unlimited(), make_watchers(setup))
 
-    with patch.object(scenario, "Session", make):
+    with patch.object(world, "Session", make):
         yield
 
 

@@ -11,6 +11,7 @@ from rtengine.models.jobs import (
     GenerateText,
     Job,
     JobFailed,
+    JudgeDone,
     SpeakRequest,
     TranscribeDone,
     TranscribeRequest,
@@ -229,3 +230,18 @@ def test_no_job_is_remembered_after_its_end() -> None:
     for number in range(100):
         ordinary(watch, at=number * 10_000, id=f"resp_{number}")
     assert watch.timeline._jobs == {}
+
+
+def test_a_judgement_whether_the_turn_is_over_is_no_answer() -> None:
+    watch = Watch()
+    watch.start(0, "t", TRANSCRIBE)
+    watch.result(50, "t", TranscribeDone("Hello.", 1.0))
+    watch.start(50, "j", GenerateRequest(messages=(), judge_only=True))
+    watch.result(90, "j", JudgeDone(0.5))
+    watch.stopped(100)
+    watch.created(100)
+    watch.start(100, "g", GENERATE)
+    watch.result(120, "g", GenerateText("Hi."))
+    watch.start(130, "s", SPEAK)
+    watch.delta(140)
+    assert stages(watch.done(150))[:4] == (0.0, 20.0, 10.0, 10.0)

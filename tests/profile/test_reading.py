@@ -188,6 +188,35 @@ def test_a_transcription_session_needs_no_chat_and_no_voice(mine: Path) -> None:
     assert set(load_profile(mine, {}).models) == {"vad", "transcriber"}
 
 
+@pytest.mark.parametrize("rate", [8000, 16000, 24000])
+def test_a_session_may_have_the_rate_of_its_clients(mine: Path, rate: int) -> None:
+    text = f"session: {{audio: {{input: {{format: {{type: audio/pcm, rate: {rate}}}}}}}}}\n"
+    assert check(mine, HEAD + text) == []
+    assert load_profile(mine, {}).session.wire()["audio"]["input"]["format"]["rate"] == rate
+
+
+def test_a_rate_that_nobody_has_is_found(mine: Path) -> None:
+    text = "session:\n  audio:\n    input: {format: {type: audio/pcm, rate: 11025}}\n"
+    finding = the(check(mine, HEAD + text))
+    assert place(finding) == ("PF010", 6, 45)
+    assert "8000, 16000 or 24000" in finding.message
+
+
+def test_semantic_vad_needs_a_transcriber(mine: Path) -> None:
+    text = "session: {audio: {input: {transcription: null, turn_detection: {type: semantic_vad}}}}\n"
+    assert check(mine, HEAD.replace("scripted", "default") + text) == []
+    finding = the(check(mine, HEAD + text + "models: {transcriber: null}\n"))
+    assert place(finding) == ("PF302", 4, 71)
+
+
+def test_a_language_the_transcriber_does_not_know_is_found(mine: Path) -> None:
+    text = "models:\n  transcriber: {adapter: faster-whisper, model: tiny.en}\n"
+    text += "session: {audio: {input: {transcription: {language: %s}}}}\n"
+    assert check(mine, HEAD + text % "en-GB") == []
+    finding = the(check(mine, HEAD + text % "fr"))
+    assert place(finding) == ("PF302", 6, 53)
+
+
 def test_all_mistakes_are_found_at_once(mine: Path) -> None:
     text = (
         HEAD

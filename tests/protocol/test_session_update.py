@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from rtengine.protocol.errors import APIError
+from rtengine.protocol.formats import allowed_rates
 from rtengine.protocol.session import RealtimeSession, Session, TranscriptionSession, apply_update
 
 pytestmark = pytest.mark.unit
@@ -401,3 +402,29 @@ def test_a_transcription_session_takes_only_what_it_has() -> None:
 @pytest.mark.parametrize("voice", ["alloy", "my-own-voice", {"id": "voice_1"}])
 def test_a_voice_is_any_name_or_an_id(voice: Any) -> None:
     assert updated(session(), audio={"output": {"voice": voice}})["audio"]["output"]["voice"] == voice
+
+
+def telephone(rate: int) -> RealtimeSession:
+    """A session of a profile whose input is not the API's."""
+    given = {"id": "sess_1", "model": "m", "audio": {"input": {"format": {"type": "audio/pcm", "rate": rate}}}}
+    return RealtimeSession.model_validate(given, context=allowed_rates())
+
+
+@pytest.mark.parametrize("rate", [8000, 16000])
+def test_a_client_may_repeat_the_rate_of_its_session_and_choose_no_other(rate: int) -> None:
+    start = telephone(rate)
+    assert input_of(updated(start, instructions="Be brief."))["format"] == {"type": "audio/pcm", "rate": rate}
+    own, api = ({"type": "audio/pcm", "rate": each} for each in (rate, 24000))
+    assert input_of(updated(start, **heard(format=own)))["format"] == own
+    assert input_of(updated(start, **heard(format=api)))["format"] == api
+    for other, bound in ((12000, "below_min"), (48000, "above_max")):
+        patch = {"type": "realtime", **heard(format={"type": "audio/pcm", "rate": other})}
+        code, message, param = refused(start, patch)
+        assert (code, param) == (f"integer_{bound}_value", "session.audio.input.format.rate")
+        assert "24000" in message
+
+
+def test_without_a_profile_that_says_so_there_is_one_rate() -> None:
+    for rate in (8000, 16000):
+        patch = {"type": "realtime", **heard(format={"type": "audio/pcm", "rate": rate})}
+        assert refused(session(), patch)[0] == "integer_below_min_value"

@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from rtengine.models.jobs import Job, Result
 from rtengine.pipeline.host import Deliver
 from rtengine.profile.settings import Limits, ServerSettings
+from rtengine.server.keys import Keyring
 from rtengine.server.serve import Server
 from rtengine.server.sessions import ConnectRequest, SessionInput
 from rtengine.server.site import Site
@@ -179,6 +180,7 @@ async def running(
     routes: Any = (),
     loaded: bool = True,
     greeting: dict[str, Any] | None = None,
+    keyring: Keyring | None = None,
 ) -> AsyncIterator[Running]:
     sessions: list[FakeSession] = []
 
@@ -189,7 +191,7 @@ async def running(
 
     host = FakeHost()
     settings = ServerSettings(port=0, **(server or {}))
-    site = Site(settings, Limits(**(limits or {})), host, make, ["m", "n"], routes)
+    site = Site(settings, Limits(**(limits or {})), host, make, ["m", "n"], routes, keyring)
     site.loaded = loaded
     started = Server(site)
     await started.start()

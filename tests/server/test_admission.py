@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from rtengine.server.admission import is_loopback, origin_allowed
+from rtengine.profile.settings import ServerSettings
+from rtengine.server.admission import is_loopback, origin_allowed, refuse_host
+from rtengine.server.messages import HttpRequest
 
 pytestmark = pytest.mark.unit
 
@@ -53,3 +55,24 @@ def test_names_that_may_mean_another_machine(host: str) -> None:
 )
 def test_an_origin_is_compared_whole(origin: str, host: str, allowed: bool) -> None:
     assert origin_allowed(origin, host, ["https://listed.example"]) is allowed
+
+
+@pytest.mark.parametrize(
+    ("listens", "listed", "host", "answered"),
+    [
+        ("127.0.0.1", [], "localhost:8765", True),
+        ("127.0.0.1", [], "evil.example", False),
+        ("127.0.0.1", [], "10.0.0.5", False),
+        ("127.0.0.1", ["api.example"], "api.example", True),
+        ("0.0.0.0", [], "any.example", True),
+        ("0.0.0.0", ["api.example"], "api.example:443", True),
+        ("0.0.0.0", ["api.example"], "10.0.0.5:8765", True),
+        ("0.0.0.0", ["api.example"], "[2001:db8::1]:8765", True),
+        ("0.0.0.0", ["api.example"], "127.0.0.1", True),
+        ("0.0.0.0", ["api.example"], "evil.example", False),
+        ("0.0.0.0", ["api.example"], "", False),
+    ],
+)
+def test_a_server_answers_to_its_own_names(listens: str, listed: list[str], host: str, answered: bool) -> None:
+    request = HttpRequest("GET", "/v1/models", (("host", host),))
+    assert (refuse_host(request, ServerSettings(host=listens, hosts=listed)) is None) is answered

@@ -26,6 +26,7 @@ from rtengine.session.content import (
     set_transcript,
     show_text,
     speech_index,
+    transcript_of,
 )
 from rtengine.session.conversation import Record
 
@@ -74,7 +75,9 @@ def test_only_speech_without_words_needs_a_transcript() -> None:
 def test_the_words_go_to_the_first_part_with_speech() -> None:
     item = message(InputText(text="x"), InputAudio(), InputAudio())
     assert speech_index(item) == 1
+    assert transcript_of(item) is None
     set_transcript(item, "heard")
+    assert transcript_of(item) == "heard"
     assert [part.transcript for part in item.content if isinstance(part, InputAudio)] == ["heard", ""]
 
 

@@ -18,7 +18,7 @@ from rtengine.protocol.items import (
 )
 from rtengine.protocol.parts import InputAudio, InputImage, InputText
 from rtengine.protocol.session import RealtimeSession
-from rtengine.session.context import UNHEARD, messages, newest, room, size, tokens
+from rtengine.session.context import UNHEARD, content, messages, newest, room, size, tokens
 from rtengine.session.conversation import Record
 
 pytestmark = pytest.mark.unit
@@ -114,7 +114,7 @@ def test_every_call_has_just_one_output_and_every_output_its_call_right_before_i
             assert not waiting
             waiting = [each["id"] for each in message.get("tool_calls", [])]
     assert not waiting
-    words = [record.item.content[0].text for record in records if isinstance(record.item, UserMessage)]
+    words = [content(record) for record in records if isinstance(record.item, UserMessage)]
     assert [message["content"] for message in read if message["role"] == "user"] == words
 
 

@@ -14,6 +14,7 @@ from tests.session.machines import MACHINES
 from rtengine.audio import g711
 from rtengine.audio.activity import detector
 from rtengine.models import jobs
+from rtengine.models.ports import Cancel
 from rtengine.profile.settings import Limits
 from rtengine.protocol.client import parse_client_event
 from rtengine.protocol.formats import allowed_rates
@@ -195,3 +196,20 @@ def test_a_cut_sentence_is_waited_for() -> None:
     line.append(bytes(48 * 600))
     stopped = line.event("input_audio_buffer.speech_stopped")
     assert stopped["audio_end_ms"] == pytest.approx(heard.end_ms + 2000, abs=60)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("encoding", ["pcmu", "pcma"])
+def test_words_survive_the_telephone(encoding: Any) -> None:
+    from rtengine.models.whisper import WhisperSettings, load
+
+    heard = recording("go_forward_16k.wav", 8000)
+    line = Line({"type": f"audio/{encoding}"})
+    line.stream(g711.encode(heard.samples, encoding), 160)
+    request = heard_turn(line, heard)
+    [done] = load(WhisperSettings(language="en", detect_language=False), lambda step: None).transcribe(
+        request, Cancel()
+    )
+    assert isinstance(done, jobs.TranscribeDone)
+    words = done.transcript.lower().replace(".", "").replace("10", "ten").split()
+    assert words[:3] == ["go", "forward", "ten"]

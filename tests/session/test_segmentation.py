@@ -1,4 +1,4 @@
-"""How the client cuts its audio into appends makes no difference to what it is told: true recordings, a true detector."""
+"""However the client cuts its audio into appends, it is told the same: true recordings, and a true detector."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.scenario import World
 from tests.session.machines import MACHINES
+from tests.usage import check_sums
 
 from rtengine.audio.buffer import AudioClip
 from rtengine.models.jobs import GenerateDone
@@ -21,16 +22,6 @@ pytestmark = pytest.mark.unit
 
 COUNT = st.integers(0, 10**7)
 IMAGE = "data:image/png;base64,aGk="
-
-
-def check_sums(usage: dict[str, Any]) -> None:
-    read, written = usage["input_token_details"], usage["output_token_details"]
-    assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
-    assert usage["input_tokens"] == read["text_tokens"] + read["audio_tokens"] + read["image_tokens"]
-    assert usage["output_tokens"] == written["text_tokens"] + written["audio_tokens"]
-    cached = read["cached_tokens_details"]
-    assert read["cached_tokens"] == sum(cached.values())
-    assert all(cached[kind] <= read[kind] for kind in ("text_tokens", "audio_tokens", "image_tokens"))
 
 
 def heard(ms: int) -> Record:

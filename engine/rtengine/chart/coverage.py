@@ -53,13 +53,16 @@ class Coverage:
         self.rows.update(other.rows)
         self.states.update(other.states)
 
-    def tally(self, definition: Definition) -> Tally:
+    def tally(self, definition: Definition, own: bool = False) -> Tally:
+        """``own`` leaves out the rows and states of files that the machine's extends."""
+        rows = [row for row in definition.rows if not own or row.file == definition.file]
+        states = [path for path in definition.places if not own or definition.stands_in(path) == definition.file]
         return Tally(
             file=definition.file,
-            rows=len(definition.rows),
-            untaken=tuple(row for row in definition.rows if not self.rows[row.file, row.path]),
-            states=len(definition.places),
-            unentered=tuple(path for path in definition.places if not self.states[definition.machine, path]),
+            rows=len(rows),
+            untaken=tuple(row for row in rows if not self.rows[row.file, row.path]),
+            states=len(states),
+            unentered=tuple(path for path in states if not self.states[definition.machine, path]),
         )
 
     def report(self, definitions: Iterable[Definition]) -> Iterator[str]:

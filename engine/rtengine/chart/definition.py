@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from rtengine.chart.activity import clear, launch, schedule, stop
 from rtengine.chart.closure import Closure, compile_expression
@@ -23,10 +24,41 @@ WILDCARD = "*"
 
 Lines = Callable[[tuple[str | int, ...]], int]
 """Path in the document to the line, from 1, it stands on."""
-Origin = Callable[[tuple[str | int, ...]], str]
-"""Path in the document to the name of the file it stands in, which may be one that the machine's own extends."""
 Rows = Mapping[str, tuple[Plan, ...]]
 """Event to the rows that may take it, in the order they are tried; ``*`` for events that no row of the file names."""
+
+
+class Layers(Protocol):
+    """The files of a machine that extends others."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The machine's own file first."""
+        ...
+
+    def origin(self, path: tuple[str | int, ...]) -> str:
+        """Name of the file that the value at a path of the document stands in."""
+        ...
+
+    def source(self, path: tuple[str | int, ...]) -> str:
+        """Name of the file that was the first to have something at the path."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A file that extends no other."""
+
+    name: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name,)
+
+    def origin(self, path: tuple[str | int, ...]) -> str:
+        return self.name
+
+    source = origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +86,22 @@ class Definition:
     """Peer or internal event to the fields a sender may leave out."""
     outputs: Mapping[str, Closure]
     """Final top-level state to the fields of ``<machine>.ended``."""
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """The machine's own file, then those it extends and has rows from."""
-        return tuple(dict.fromkeys((self.file, *(row.file for row in self.rows))))
+    files: tuple[str, ...]
+    """The machine's own file, then those it extends."""
+    stands_in: Callable[[str], str]
+    """Path of a state to the file it was first named in."""
 
 
 def compile_machine(
-    document: MachineFile, vocabulary: Vocabulary, lines: Lines, file: str, origin: Origin | None = None
+    document: MachineFile, vocabulary: Vocabulary, lines: Lines, file: str, layers: Layers | None = None
 ) -> Definition:
-    """Compile a checked document. ``file`` is the name that traces and coverage show, ``origin`` that of each row.
+    """Compile a checked document. ``file`` is the name that traces and coverage show.
+
+    ``layers`` tells the files of one that extends others; without it ``file`` stands alone.
 
     Raises ``ExpressionError``, ``LookupError`` or ``ValueError`` for a document the checks would have refused.
     """
-    return _Compiler(document, vocabulary, lines, file, origin or (lambda path: file)).definition()
+    return _Compiler(document, vocabulary, lines, file, layers or Alone(file)).definition()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +115,12 @@ class _Entry:
 
 
 class _Compiler:
-    def __init__(self, document: MachineFile, vocabulary: Vocabulary, lines: Lines, file: str, origin: Origin) -> None:
+    def __init__(self, document: MachineFile, vocabulary: Vocabulary, lines: Lines, file: str, layers: Layers) -> None:
         self._document = document
         self._vocabulary = vocabulary
         self._lines = lines
         self._file = file
-        self._origin = origin
+        self._layers = layers
         self._places = places(document)
         self._topology = Topology(self._places, document.initial)
         self._delays: dict[str, list[tuple[str, Closure]]] = {}
@@ -123,6 +156,8 @@ class _Compiler:
                 name: compile_value(variable.default, self._vocabulary) for name, variable in document.context.items()
             },
             optional=optional_fields(document),
+            files=self._layers.names,
+            stands_in=lambda path: self._layers.source(document_path(path)),
             outputs={
                 name: compile_fields(state.output, self._vocabulary)
                 for name, state in document.states.items()
@@ -161,7 +196,7 @@ class _Compiler:
             self._delays.setdefault(source, []).append((event, self._delay(row.delay)))
         guard = None if row.when is None else compile_expression(row.when, self._vocabulary)
         do = compile_steps(row.do, self._vocabulary, self._document.context)
-        machine, file, line = self._document.machine, self._origin(at), self._lines(at)
+        machine, file, line = self._document.machine, self._layers.origin(at), self._lines(at)
         written = Row(0, machine, file, line, source, event, label, row.when, path, row.doc, at)
         return _Entry(written, guard, do, row.reenter)
 

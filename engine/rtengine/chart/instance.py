@@ -146,6 +146,8 @@ class Instance:
         always = self.definition.always
         count = 0
         while self.state in always and not self.ended:
+            if self._faulty():
+                return  # a fault goes first: what follows from the state must not build on a step that failed
             following = self._eventless(payload)
             if following is None:
                 return
@@ -154,6 +156,9 @@ class Instance:
                 self._fault(RtengineError(f"{self.machine}: more than {ALWAYS_LIMIT} eventless rows in {self.state!r}"))
                 return
             self._transit(following, payload)
+
+    def _faulty(self) -> bool:
+        return any(event == FAULT for event, _ in self.system.raised)
 
     def _eventless(self, payload: Any) -> Plan | None:
         try:

@@ -28,7 +28,7 @@ def load_machines(files: Mapping[str, Path], vocabulary: Vocabulary) -> Machines
     if any(finding.severity == "error" for finding in findings):
         raise FileError(findings)
     return {
-        role: compile_machine(machine.document, vocabulary, machine.line, machine.file.name, machine.origin)
+        role: compile_machine(machine.document, vocabulary, machine.line, machine.file.name, machine)
         for role, machine in machines.items()
     }
 

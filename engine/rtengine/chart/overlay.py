@@ -14,7 +14,7 @@ from rtengine.source.finding import FileError, Finding, Path, Severity
 from rtengine.source.suggestion import nearest
 
 Find = Callable[[str, FilePath], FilePath]
-"""The file that ``extends: REFERENCE`` means, in a file of the given folder. Raises RtengineError when there is none."""
+"""The file that ``extends: REFERENCE`` means, in a file of that folder. Raises RtengineError when there is none."""
 
 EXTENDS = "extends"
 REMOVE = "remove"
@@ -47,7 +47,7 @@ class LayeredFile:
         if REMOVE in self._document and EXTENDS not in self._document:
             message = "a file that extends no other has nothing to remove from"
             self.findings.append(
-                self.chain[-1].finding("SM110", message, (REMOVE,), key=True, hint="name it in extends")
+                self.chain[-1].finding("SM110", message, (REMOVE,), key=True, hint="name the file it changes: extends")
             )
         for file in reversed(self.chain[:-1]):
             own = file.plain()
@@ -76,6 +76,11 @@ class LayeredFile:
             chain.append(SourceFile.read(base, base_name))
         return cls(chain)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all files of the chain, this one first."""
+        return tuple(file.name for file in self.chain)
+
     def plain(self) -> Any:
         """The merged document as fresh dicts, lists and scalars."""
         return copy.deepcopy(self._document)
@@ -93,9 +98,10 @@ class LayeredFile:
         file, own = self.origin(path)
         return file.name, file.mark(own)[0]
 
-    def inherited(self, path: Path) -> bool:
-        """Whether the value comes from a file that this one extends."""
-        return self.origin(path)[0] is not self.chain[0]
+    def source(self, path: Path) -> str:
+        """Name of the first file, from the one that extends nothing on, that has something at ``path``."""
+        found = (file.name for file in reversed(self.chain) if file.has(path))
+        return next(found, self.name)
 
     def finding(
         self,
@@ -179,7 +185,8 @@ class LayeredFile:
         if isinstance(holder, list):
             whole = self.origin(tuple(way))
             owners = [self.origin((*way, index)) for index in range(len(holder))]
-            del holder[last], owners[last]  # type: ignore[arg-type]
+            assert isinstance(last, int)
+            del holder[last], owners[last]
             self._forget(tuple(way))
             self._owners[tuple(way)] = whole
             self._owners |= {(*way, index): owner for index, owner in enumerate(owners)}

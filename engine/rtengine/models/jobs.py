@@ -214,8 +214,10 @@ Result = (
     | JudgeDone
     | SpeakAudio
     | SpeakDone
+    | ToolDone
+    | ToolListDone
     | JobFailed
 )
 
-FINAL = (TranscribeDone, GenerateDone, JudgeDone, SpeakDone, JobFailed)
+FINAL = (TranscribeDone, GenerateDone, JudgeDone, SpeakDone, ToolDone, ToolListDone, JobFailed)
 """Exactly one of these ends every job that was not cancelled."""

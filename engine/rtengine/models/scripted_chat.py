@@ -78,7 +78,7 @@ class ScriptedChatSettings(ScriptedSettings):
 
     rules: list[ScriptedRule] = Field(default_factory=list, description="What to answer to what")
     complete: Pattern = Field(
-        r"[.!?]\s*$", description="Regular expression: with `semantic_vad`, who has said what it finds has finished"
+        "", description="Regular expression: with `semantic_vad`, whoever has said what it finds has finished"
     )
     delay_ms: Milliseconds = Field(0, description="Time before the first token of every answer, on top of the rule's")
     token_ms: Milliseconds = Field(0, description="Time before every further token, on top of the rule's")

@@ -49,9 +49,9 @@ NO_BASE64 = "!"
 """Stands for audio that could not be decoded."""
 
 _RESULTS: Mapping[str, type] = {
-    kind.name: kind
+    name: kind
     for kind in vars(jobs).values()
-    if isinstance(kind, type) and is_dataclass(kind) and isinstance(getattr(kind, "name", None), str)
+    if is_dataclass(kind) and isinstance(kind, type) and isinstance(name := getattr(kind, "name", None), str)
 }
 _PLAIN: Mapping[type, str] = {Started: "start", Portion: "portion", Draining: "draining", Disconnected: "disconnected"}
 _NAMED = {name: kind for kind, name in _PLAIN.items()}

@@ -24,7 +24,7 @@ class Inspector:
     def __init__(self) -> None:
         self.traces: dict[str, Trace] = {}
         self._machines: list[Machines] = []
-        self._described: list[bytes] = []
+        self._described: list[str] = []
         self._listeners: set[Listener] = set()
         self._notices: list[str] = []
 
@@ -43,10 +43,10 @@ class Inspector:
             if known is machines:
                 return number
         self._machines.append(machines)
-        self._described.append(encode(described(machines)).encode())
+        self._described.append(encode(described(machines)))
         return len(self._machines) - 1
 
-    def machines(self, number: int) -> bytes | None:
+    def machines(self, number: int) -> str | None:
         """The machines of that number in JSON: see ``described``."""
         return self._described[number] if 0 <= number < len(self._described) else None
 

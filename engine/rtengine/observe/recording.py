@@ -110,11 +110,11 @@ def machine_files(head: Entry, folder: Path | None = None) -> dict[str, Path]:
 
 def changed(head: Entry, files: Mapping[str, Path], machines: Machines) -> list[str]:
     """The machine files that are not what they were when the session was recorded."""
-    now = machine_entries(files, machines)
-    before = {each["file"]: each["sha256"] for entry in head["machines"].values() for each in _all(entry)}
-    return [
-        each["file"] for entry in now.values() for each in _all(entry) if before.get(each["file"]) != each["sha256"]
-    ]
+    found = []
+    for role, entry in machine_entries(files, machines).items():
+        known = {each["sha256"] for each in _all(head["machines"][role])}
+        found += [each["file"] for each in _all(entry) if each["sha256"] not in known]
+    return found
 
 
 def _all(entry: Entry) -> list[Entry]:

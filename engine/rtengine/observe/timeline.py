@@ -21,6 +21,7 @@ from rtengine.models.jobs import (
     TranscribeRequest,
 )
 
+_CALLS = frozenset({"function_call", "mcp_call"})
 _FIRST_OUTPUT = ("response.output_audio.delta", "response.output_text.delta")
 
 
@@ -87,7 +88,7 @@ class _Marks:
     audio: float | None = None
     text: float | None = None
     calls: bool = False
-    """The response so far consists of function calls: the answer comes with the next one."""
+    """The response so far consists of calls: the answer comes with the next one."""
 
     def timing(self, response_id: str, status: str, now: float) -> TurnTiming:
         origin = self.reference if self.reference is not None else now
@@ -216,7 +217,7 @@ class Timeline:
         if marks is None or marks.response_id != response.get("id"):
             return None
         output = [item.get("type") for item in response.get("output") or ()]
-        if response.get("status") == "completed" and output and set(output) == {"function_call"}:
+        if response.get("status") == "completed" and output and set(output) <= _CALLS:
             marks.calls = True
             return None
         self._answering = None

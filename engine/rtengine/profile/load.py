@@ -15,7 +15,7 @@ from rtengine.profile.layers import Layers
 from rtengine.profile.reading import Reading
 from rtengine.profile.settings import Limits, PipelineSettings, ServerSettings
 from rtengine.profile.shipped import find, shipped_files
-from rtengine.profile.tools import host_rules
+from rtengine.profile.tools import host_rules, located
 from rtengine.protocol.session import Session
 from rtengine.source.finding import FileError, Finding, in_order
 from rtengine.tools.address import HostRule
@@ -82,7 +82,7 @@ def load_profile(reference: str | FilePath, environ: Mapping[str, str] | None = 
         server=file.server,
         keys=file.keys,
         prices=file.prices,
-        tools=tuple(file.tools),
+        tools=located(file.tools, reading.tools_folder),
         mcp_hosts=host_rules(file),
     )
 

@@ -57,6 +57,11 @@ class Reading:
         if self.file is not None and self.session is not None:
             self._check_models(self.session, self.file.models)
 
+    @property
+    def tools_folder(self) -> FilePath:
+        """Of the file that `tools:` stands in."""
+        return self._layers.origin(("tools",)).folder
+
     def _add(
         self, number: str, message: str, path: Path, *, key: bool = False, hint: str = "", severity: Severity = "error"
     ) -> None:

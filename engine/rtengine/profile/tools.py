@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path as FilePath
 
 from rtengine.profile.document import ProfileFile
 from rtengine.protocol.session import RealtimeSession, Session
@@ -29,6 +30,19 @@ def check_tools(file: ProfileFile, session: Session | None) -> Iterator[Mistake]
 
 def host_rules(file: ProfileFile) -> tuple[HostRule, ...]:
     return tuple(HostRule.parse(text) for text in file.mcp_hosts)
+
+
+def located(tools: Sequence[ToolSettings], folder: FilePath) -> tuple[ToolSettings, ...]:
+    """With the Python files of tools as absolute paths; the profile writes them relative to its own ``folder``."""
+    return tuple(_located(tool, folder) for tool in tools)
+
+
+def _located(tool: ToolSettings, folder: FilePath) -> ToolSettings:
+    path, _, name = (tool.run.python or "").rpartition(":")
+    if not path.endswith(".py"):
+        return tool
+    reference = f"{(folder / path).resolve()}:{name}"
+    return tool.model_copy(update={"run": tool.run.model_copy(update={"python": reference})})
 
 
 def server_label(tool: ToolSettings) -> str | None:

@@ -1,4 +1,4 @@
-"""Every error code a client may see, with the API's own words."""
+"""The errors that are found outside of the machines, with the API's own words. A machine's are rows of its file."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ class ErrorCode:
     close_code: int | None = None
     """The connection is closed with this right after the error."""
 
-
-_DOES_NOT_EXIST = "the item with id '{item_id}' does not exist."
 
 CODES: dict[str, ErrorCode] = {
     # frames and events
@@ -98,67 +96,6 @@ CODES: dict[str, ErrorCode] = {
         "invalid_parameter", "Passing a {given} session update event to a {actual} session is not allowed."
     ),
     "fixed_parameter": ErrorCode("invalid_value", "Cannot update '{param}': it is fixed when the session is created."),
-    "cannot_update_voice": ErrorCode(
-        "cannot_update_voice", "Cannot update a conversation's voice if assistant audio is present."
-    ),
-    "cannot_update_speed": ErrorCode(
-        "invalid_value",
-        "Cannot update a session's speed while a response is in progress.",
-        "session.audio.output.speed",
-    ),
-    "cannot_update_tracing": ErrorCode(
-        "invalid_value", "Cannot update a session's tracing once it is enabled.", "session.tracing"
-    ),
-    "session_expired": ErrorCode(
-        "session_expired", "Your session hit the maximum duration of {minutes} minutes.", close_code=1001
-    ),
-    # the input buffer
-    "input_audio_buffer_commit_empty": ErrorCode(
-        "input_audio_buffer_commit_empty",
-        "Error committing input audio buffer: buffer too small. Expected at least {minimum_ms}ms of audio, "
-        "but buffer only has {buffered_ms:.2f}ms of audio.",
-    ),
-    # items
-    "item_create_invalid_previous_item_id": ErrorCode(
-        "item_create_invalid_previous_item_id",
-        "Error adding item: the previous item with id '{item_id}' does not exist.",
-    ),
-    "item_create_duplicate_item_id": ErrorCode(
-        "item_create_duplicate_item_id", "Error adding item: an item with id '{item_id}' already exists.", "item.id"
-    ),
-    "invalid_tool_call_id": ErrorCode("invalid_tool_call_id", "Tool call ID '{call_id}' not found in conversation."),
-    "item_retrieve_invalid_item_id": ErrorCode(
-        "item_retrieve_invalid_item_id", f"Error retrieving item: {_DOES_NOT_EXIST}"
-    ),
-    "item_truncate_invalid_item_id": ErrorCode(
-        "item_truncate_invalid_item_id", f"Error truncating item: {_DOES_NOT_EXIST}"
-    ),
-    "item_delete_invalid_item_id": ErrorCode("item_delete_invalid_item_id", f"Error deleting item: {_DOES_NOT_EXIST}"),
-    "item_reference_invalid_item_id": ErrorCode("invalid_value", f"Error referencing item: {_DOES_NOT_EXIST}"),
-    "unsupported_content_type": ErrorCode(
-        "unsupported_content_type", "Only model output audio messages can be truncated"
-    ),
-    "truncate_beyond_audio": ErrorCode(
-        "invalid_value", "Audio content of {audio_ms}ms is already shorter than {audio_end_ms}ms"
-    ),
-    # responses
-    "conversation_already_has_active_response": ErrorCode(
-        "conversation_already_has_active_response",
-        "Conversation already has an active response in progress: {response_id}. "
-        "Wait until the response is finished before creating a new one.",
-    ),
-    "response_cancel_not_active": ErrorCode(
-        "response_cancel_not_active", "Cancellation failed: no active response found"
-    ),
-    "response_in_transcription_session": ErrorCode(
-        "invalid_value", "A transcription session creates no responses.", "type"
-    ),
-    "rate_limit_exceeded": ErrorCode(
-        "rate_limit_exceeded",
-        "Rate limit reached on {name} per minute: limit {limit}. Please try again in {seconds:.1f}s.",
-        type="rate_limit_error",
-        status=429,
-    ),
     # the connection
     "invalid_api_key": ErrorCode("invalid_api_key", "Incorrect API key provided: {key}.", status=401, close_code=3000),
     "missing_api_key": ErrorCode(
@@ -187,11 +124,6 @@ CODES: dict[str, ErrorCode] = {
         close_code=4000,
     ),
     "invalid_model": ErrorCode("invalid_model", 'Model "{model}" is not supported in realtime mode.', close_code=4000),
-    "beta_api_shape_disabled": ErrorCode(
-        "beta_api_shape_disabled",
-        "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.",
-        close_code=4000,
-    ),
     "server_error": ErrorCode(
         None,
         "The server had an error while processing your request. Sorry about that!",

@@ -48,9 +48,7 @@ class APIError(RtengineError):
 
     @property
     def close_reason(self) -> str:
-        """Reason of the closing frame: ``<type>.<code>``; a session that is over says so in words."""
-        if self.code == "session_expired":
-            return self.message
+        """Reason of the closing frame: ``<type>.<code>``."""
         return f"{self.type}.{self.code}" if self.code else self.type
 
     def body(self) -> ErrorBody:

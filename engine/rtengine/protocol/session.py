@@ -167,7 +167,7 @@ _CLEARABLE = {
 }
 """Values that null clears. Elsewhere null is a key that a client library did not leave out: it changes nothing."""
 _FIXED = ("id", "object", "expires_at")
-"""``model`` is not among them: as at the connection, any name means the models of the profile, and the session bears it.
+"""``model`` is not among them: as at the connection, any name means the profile's models, and the session bears it.
 openai-agents sends the name it has by default, whatever the URL says; refused, its whole configuration would be lost.
 """
 

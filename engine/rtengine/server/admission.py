@@ -23,6 +23,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_address(host: str) -> bool:
+    """Whether it is an IP address (without brackets): no page can make one mean another machine."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def origin_allowed(origin: str, host: str, listed: list[str]) -> bool:
     """Whether a browser page of ``origin`` may use a server that it knows as ``host`` (the Host header).
 
@@ -35,12 +44,26 @@ def origin_allowed(origin: str, host: str, listed: list[str]) -> bool:
     return is_loopback(name) or parsed in map(_origin, listed) or (name, port) == _authority(host, scheme)
 
 
+def same_origin(origin: str, host: str) -> bool:
+    """Whether a browser page of ``origin`` came from a server that it knows as ``host``."""
+    parsed = _origin(origin)
+    return parsed is not None and parsed[1:] == _authority(host, parsed[0])
+
+
+def named(host: str) -> str:
+    """The name in a Host header; empty when it makes no sense."""
+    return _authority(host, "http")[0]
+
+
 def refuse_host(request: HttpRequest, settings: ServerSettings) -> HttpResponse | None:
-    """On loopback, refuse names that are not this machine's: a page can point its own name here (DNS rebinding)."""
-    if not is_loopback(settings.host):
-        return None
-    name, _ = _authority(request.header("host") or "", "http")
-    if is_loopback(name) or name in settings.hosts:
+    """Refuse names that are not the server's: a page can point its own name here (DNS rebinding).
+
+    On loopback they are those of this machine and the listed ones; beyond it the listed ones and any address, if any
+    are listed at all.
+    """
+    name = named(request.header("host") or "")
+    beyond = not is_loopback(settings.host)
+    if is_loopback(name) or name in settings.hosts or (beyond and (not settings.hosts or is_address(name))):
         return None
     return refused(HTTPStatus.MISDIRECTED_REQUEST, "This server does not answer to that host name.", "unknown_host")
 

@@ -16,10 +16,13 @@ from rtengine.models import registry, weights
 from rtengine.models.abilities import Abilities
 from rtengine.models.vad import VoiceActivityFactory
 from rtengine.observe.log import Format, set_up
+from rtengine.observe.watch import WatchedSession
 from rtengine.pipeline.dora.host import dora_host
 from rtengine.pipeline.host import PipelineHost
 from rtengine.pipeline.local import local_host
+from rtengine.pipeline.tools import HostWithTools
 from rtengine.profile.load import Profile
+from rtengine.profile.settings import ServerSettings
 from rtengine.protocol.client import parse_client_event
 from rtengine.protocol.errors import APIError, api_error, shortened
 from rtengine.protocol.ids import Ids
@@ -28,7 +31,9 @@ from rtengine.protocol.session import RealtimeSession, TranscriptionSession, own
 from rtengine.protocol.session import Session as SessionObject
 from rtengine.server.client_secrets import ClientSecrets
 from rtengine.server.keys import Keyring, check_exposure
+from rtengine.server.observation import Observation, WatchedSessions
 from rtengine.server.rates import Rates
+from rtengine.server.reload import Current, Reloader, reloading
 from rtengine.server.secrets import Secrets
 from rtengine.server.serve import run as run_server
 from rtengine.server.serve import serve
@@ -38,19 +43,31 @@ from rtengine.session.effects import Send
 from rtengine.session.rates import RateLimits
 from rtengine.session.session import Session
 from rtengine.session.vocabulary import VOCABULARY
+from rtengine.tools.box import Toolbox
+from rtengine.tools.catalog import Catalog
 
 log = logging.getLogger(__name__)
+
 
 class Sessions:
     """Makes the session of each connection, as the profile has it."""
 
-    def __init__(self, profile: Profile, machines: Machines, detector: VoiceActivityFactory) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        machines: Machines,
+        detector: VoiceActivityFactory,
+        tools: Catalog | None = None,
+        observation: Observation | None = None,
+    ) -> None:
         self._profile = profile
+        self._tools = tools or Catalog()
         self._machines = machines
         self._detector = detector
         self._abilities = abilities(profile)
+        self._watched = WatchedSessions(observation, profile, machines, self._abilities) if observation else None
 
-    def __call__(self, request: ConnectRequest) -> Session:
+    def __call__(self, request: ConnectRequest) -> Session | WatchedSession:
         """Raises APIError for a client that cannot be served."""
         ids = Ids()
         update: dict[str, Any] = {
@@ -64,7 +81,11 @@ class Sessions:
             update["model"] = self._model(request)
             if request.dialect == "beta":
                 session = self._sampled(session)
-        return self._session(session.model_copy(deep=True, update=update), ids, request.visitor.rates)
+        tools = self._tools.without_servers() if request.dialect == "beta" else self._tools
+        session = session.model_copy(deep=True, update=update)
+        if self._watched is not None:
+            return self._watched(session, self._detector, request.visitor.rates, tools)
+        return self._session(session, ids, request.visitor.rates, tools)
 
     def proposed(self, patch: Mapping[str, Any] | None, dialect: DialectName) -> SessionObject:
         """What a session would start with, did it begin with a `session.update` of ``patch``. Raises APIError."""
@@ -77,9 +98,11 @@ class Sessions:
         self._check_model(getattr(proposal, "model", self._default_model), "session.model")
         return proposal
 
-    def _session(self, session: SessionObject, ids: Ids, rates: RateLimits | None = None) -> Session:
-        limits = self._profile.limits
-        return Session(session, self._machines, self._detector, limits, ids, self._abilities, rates=rates)
+    def _session(
+        self, session: SessionObject, ids: Ids, rates: RateLimits | None = None, tools: Catalog | None = None
+    ) -> Session:
+        limits, tools = self._profile.limits, tools or self._tools
+        return Session(session, self._machines, self._detector, limits, ids, self._abilities, rates=rates, tools=tools)
 
     def _first(self, kind: str) -> SessionObject:
         """What the profile has for sessions of a kind."""
@@ -171,46 +194,77 @@ def run(
     log_format: Format = "pretty",
     pull: bool = True,
     on_ready: Callable[[str, int], None] = lambda host, port: None,
+    observation: Observation | None = None,
+    reload: bool = False,
 ) -> int:
-    """Serve a profile until told to stop; the exit status. Raises RtengineError for what a person can mend."""
+    """Serve a profile until told to stop; the exit status. Raises RtengineError for what a person can mend.
+
+    ``reload``: new sessions have the machines and the session of the profile as the files say then.
+    """
     set_up(format=log_format)
     machines = load_machines(profile.machines, VOCABULARY)
     settings = profile.server.model_copy(
         update={key: value for key, value in {"host": host, "port": port}.items() if value is not None}
     )
     check_exposure(settings, profile.keys)
-    if pull:
-        weights.ensure(required_weights(profile), log.info)
-    if profile.session.audio.input.noise_reduction is not None:
-        noise.require()
+    prepare(profile, pull)
+    toolbox = Toolbox(profile.tools, profile.mcp_hosts)
     vad = profile.models["vad"]
-    sessions = Sessions(profile, machines, registry.load("vad", vad.name, vad.settings, log.info))
+    detector = registry.load("vad", vad.name, vad.settings, log.info)
+    observation = observation or Observation()
+
+    def make(profile: Profile, machines: Machines) -> Sessions:
+        return Sessions(profile, machines, detector, toolbox.catalog, observation)
+
+    sessions = Current(make(profile, machines))
+    reloader = Reloader(profile, machines, sessions, make) if reload else None
 
     def ready(address: str) -> None:
         name, _, number = address.rpartition(":")
         on_ready(name.strip("[]"), int(number))
 
-    async def main() -> None:
-        rates = Rates(settings.counters, asyncio.get_running_loop().call_soon_threadsafe)
-        secrets = Secrets(settings.secrets)
-        keyring = Keyring(profile.keys, profile.limits.per_key, rates, secrets)
-        try:
-            site = Site(
-                settings,
-                profile.limits,
-                pipeline_host(profile),
-                sessions,
-                models=settings.models or [profile.name],
-                routes=ClientSecrets(keyring, secrets, sessions.proposed).routes(),
-                keyring=keyring,
-                prices=profile.prices,
-            )
-            await serve(site, on_ready=ready, progress=log.info)
-        finally:
-            rates.close()
-
-    run_server(main())
+    run_server(_main(profile, settings, sessions, toolbox, observation, reloader, ready))
     return 0
+
+
+async def _main(
+    profile: Profile,
+    settings: ServerSettings,
+    sessions: Current,
+    toolbox: Toolbox,
+    observation: Observation,
+    reloader: Reloader | None,
+    ready: Callable[[str], None],
+) -> None:
+    """From the first listener to the last: what a server has once its loop runs."""
+    rates = Rates(settings.counters, asyncio.get_running_loop().call_soon_threadsafe)
+    secrets = Secrets(settings.secrets)
+    keyring = Keyring(profile.keys, profile.limits.per_key, rates, secrets)
+    try:
+        site = Site(
+            settings,
+            profile.limits,
+            HostWithTools(pipeline_host(profile), toolbox, profile.pipeline.workers.tool),
+            sessions,
+            models=settings.models or [profile.name],
+            routes=[*ClientSecrets(keyring, secrets, sessions.proposed).routes(), *observation.routes()],
+            keyring=keyring,
+            prices=profile.prices,
+        )
+        site.feeds.update(observation.feeds())
+        async with reloading(reloader):
+            await serve(site, on_ready=ready, progress=log.info)
+    finally:
+        rates.close()
+        observation.close()
+
+
+def prepare(profile: Profile, pull: bool) -> None:
+    """See to it that what the profile needs is on this machine. Raises RtengineError for what is not."""
+    if pull:
+        weights.ensure(required_weights(profile), log.info)
+    if profile.session.audio.input.noise_reduction is not None:
+        noise.require()
 
 
 def required_weights(profile: Profile) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
@@ -89,13 +89,17 @@ class ClientSecrets:
     async def transcription_sessions(self, request: HttpRequest) -> HttpResponse:
         return self._beta(request, ga_transcription_session)
 
-    def _beta(self, request: HttpRequest, translated: Any) -> HttpResponse:
+    def _beta(self, request: HttpRequest, translated: Callable[[dict[str, Any]], dict[str, Any]]) -> HttpResponse:
         body = _body(request)
         asked = _valid(BetaRequest, {"client_secret": body.pop("client_secret", None)}).client_secret
         try:
-            session = self._proposed(translated(body), "beta")
+            patch = translated(body)
         except APIError as error:
             raise _flat(error) from None
+        try:
+            session = self._proposed(patch, "beta")
+        except APIError as error:
+            raise _flat(beta_refusal(error)) from None
         expiry = asked.expires_after or asked.expires_at or Expiry()
         value, expires_at = self._mint(request, session, expiry.seconds or BETA_SECONDS)
         flat = beta_session(self._shown(session))
@@ -130,10 +134,9 @@ def _valid(model: type[T], value: Any) -> T:
 
 def _flat(error: APIError) -> APIError:
     """Here the session's keys are those of the body."""
-    told = beta_refusal(error)
-    param = told.param.removeprefix("session.") if told.param else None
-    message = told.message.replace("'session.", "'")
-    return APIError(message, code=told.code, type=told.type, param=param, status=error.status)
+    param = error.param.removeprefix("session.") if error.param else None
+    message = error.message.replace("'session.", "'")
+    return APIError(message, code=error.code, type=error.type, param=param)
 
 
 def _answer(body: dict[str, Any]) -> HttpResponse:

@@ -38,7 +38,8 @@ class Door(ServerConnection):
 
     def _enter(self, transport: asyncio.Transport, request: HttpRequest, data: bytes) -> None:
         self.upgrade = request
-        self._site.sockets.add(self)
+        if request.path not in self._site.feeds:
+            self._site.sockets.add(self)
         self.inlet = Inlet(transport)
         transport.set_protocol(self)
         super().connection_made(transport)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rtengine.observe.account import Account
 from rtengine.pipeline.host import PipelineHost
@@ -30,12 +30,25 @@ from rtengine.session.effects import Draining
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
 
+    from rtengine.server.door import Door
     from rtengine.server.http import HttpConnection
 
 log = logging.getLogger("rtengine.server")
 
 GUARDED = "/v1/"
 """What lies below needs a key, where the profile has any. Health does not."""
+
+
+class Feed(Protocol):
+    """A WebSocket that is no session."""
+
+    def refuse_feed(self, request: HttpRequest) -> HttpResponse | None:
+        """Why somebody is not let in; None lets him in."""
+        ...
+
+    async def serve(self, door: Door) -> None:
+        """Serve one open connection until it is closed."""
+        ...
 
 
 class Site:
@@ -62,6 +75,8 @@ class Site:
         self.ended = 0
         """How many are over."""
         self._keyring = keyring
+        self.feeds: dict[str, Feed] = {}
+        """WebSockets that are no sessions, by path."""
         self.connections: set[HttpConnection] = set()
         self.sockets: set[ServerConnection] = set()
         self.shells: set[Shell] = set()
@@ -104,6 +119,8 @@ class Site:
 
     def refuse_upgrade(self, request: HttpRequest) -> HttpResponse | None:
         """Why a WebSocket is not let in, as an HTTP answer. Keys and models are refused in-band, as the API does."""
+        if request.path in self.feeds:
+            return self._refuse(request) or self.feeds[request.path].refuse_feed(request)
         refusal = self._refuse(request) or admission.refuse_upgrade(request)
         if refusal is not None:
             return refusal

@@ -30,6 +30,10 @@ def select_subprotocol(connection: ServerConnection, offered: Sequence[Subprotoc
 async def serve_websocket(site: Site, connection: ServerConnection) -> None:
     """Run one session over an open connection. Returns when the connection is closed; raises nothing."""
     door = cast(Door, connection)
+    feed = site.feeds.get(door.upgrade.path)
+    if feed is not None:
+        await feed.serve(door)
+        return
     unnamed = SessionLog("", None)
     outlet = Outlet(door, site.limits.write_buffer_bytes, unnamed)
     opened = _open(site, door, outlet, unnamed)

@@ -15,7 +15,7 @@ from rtengine.protocol.items import (
 from rtengine.protocol.response import Response, ResponseAudio, ResponseAudioOutput, ResponseCreateParams
 from rtengine.protocol.sampling import sampled_response
 from rtengine.protocol.session import RealtimeSession
-from rtengine.session.content import given_audio, given_text, needs_transcript
+from rtengine.session.content import give_call_id, given_audio, given_text, needs_transcript
 from rtengine.session.conversation import Record
 from rtengine.session.data import Answer, SessionData
 from rtengine.session.toolset import Offer
@@ -58,6 +58,7 @@ def given_context(data: SessionData, params: ResponseCreateParams, ids: Ids) -> 
         else:
             if item.id is None or item.id in data.conversation.records:
                 item.id = ids.new("item")  # nobody is told of it; an item that is there already stays what it is
+            give_call_id(item, ids)
             unheard = needs_transcript(item)  # asked first: the clip is taken out of the item
             clip = given_audio(item, data.session)
             record = Record(item, clip=clip, text=given_text(item), pending=unheard, unheard=unheard)

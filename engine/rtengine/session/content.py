@@ -6,6 +6,7 @@ from rtengine.audio.buffer import AudioClip
 from rtengine.audio.format import PCM_24K
 from rtengine.audio.resample import resample
 from rtengine.protocol.codec import decode_audio, encode_audio
+from rtengine.protocol.ids import Ids
 from rtengine.protocol.items import (
     AssistantMessage,
     FunctionCall,
@@ -30,6 +31,12 @@ def given_text(item: Item) -> str:
     if isinstance(item, AssistantMessage):
         return "".join(part.text for part in item.content if isinstance(part, OutputText))
     return ""
+
+
+def give_call_id(item: Item, ids: Ids) -> None:
+    """A client may leave out the id of a call; its output cannot do without."""
+    if isinstance(item, FunctionCall) and item.call_id is None:
+        item.call_id = ids.new("call")
 
 
 def spoken_parts(item: Item) -> list[InputAudio]:
@@ -86,6 +93,11 @@ def whole(audio: bytes, sample: int) -> bytes:
 def speech_index(item: Item) -> int:
     """Which part of an item holds its speech; the first of them when there are several."""
     return next((at for at, part in enumerate(getattr(item, "content", [])) if isinstance(part, InputAudio)), 0)
+
+
+def transcript_of(item: Item) -> str | None:
+    """The words of an item's speech; None while there are none."""
+    return next((part.transcript for part in spoken_parts(item) if part.transcript is not None), None)
 
 
 def set_transcript(item: Item, transcript: str) -> None:

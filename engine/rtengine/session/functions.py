@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from rtengine.protocol.server import RateLimit
 from rtengine.protocol.session import RealtimeSession
 from rtengine.protocol.transcription import LogProb, TranscriptionError, TranscriptionLanguage
 from rtengine.protocol.usage import TranscriptionDuration, TranscriptionUsage
-from rtengine.session.content import item_with_audio, needs_transcript, speech_index
+from rtengine.session.content import item_with_audio, needs_transcript, speech_index, transcript_of
 from rtengine.session.conversation import item_id_of
 from rtengine.session.data import SessionData
 from rtengine.session.input_audio import padding_ms
@@ -60,6 +61,17 @@ class Functions(ToolFunctions):
     def speech_index(self, item_id: str) -> int:
         """Which part of an item holds its speech; the first when there are several."""
         return speech_index(self._data.conversation.records[item_id].item)
+
+    def open_call(self, name: str) -> bool:
+        """Whether the model has called the function and nobody has given the call its output yet."""
+        items = [record.item for record in self._data.conversation.items()]
+        given = {item.call_id for item in items if item.type == "function_call_output"}
+        return any(item.type == "function_call" and item.name == name and item.call_id not in given for item in items)
+
+    def transcript(self, item_id: str) -> str | None:
+        """What was said in an item; null while it is not in words."""
+        record = self._data.conversation.records.get(item_id)
+        return transcript_of(record.item) if record is not None else None
 
     def item(self, item_id: str) -> Item:
         return self._data.conversation.records[item_id].item
@@ -108,12 +120,13 @@ class Functions(ToolFunctions):
     def unknown_tool(self, params: ResponseCreateParams | None) -> str | None:
         """The function, or the MCP server, that a response is told to call and does not have."""
         session = self._data.session
-        if params is None or not isinstance(session, RealtimeSession):
+        if not isinstance(session, RealtimeSession):
             return None
-        choice = session.tool_choice if params.tool_choice is None else params.tool_choice
+        asked = params or ResponseCreateParams()
+        choice = session.tool_choice if asked.tool_choice is None else asked.tool_choice
         if isinstance(choice, str):
             return None
-        tools = session.tools if params.tools is None else params.tools
+        tools = session.tools if asked.tools is None else asked.tools
         return unknown_choice(choice, tools)
 
     def unknown_call(self, params: ResponseCreateParams | None) -> str | None:
@@ -201,6 +214,12 @@ def quoted(value: Any) -> str:
     return f"'{value}'"
 
 
+def mentions(said: str | None, words: str) -> bool:
+    """Whether the words occur in what was said, one after the other; case and punctuation do not matter."""
+    heard, wanted = (re.findall(r"\w+", (text or "").casefold()) for text in (said, words))
+    return bool(wanted) and any(heard[at : at + len(wanted)] == wanted for at in range(len(heard)))
+
+
 def decimals(value: float, places: int) -> str:
     return f"{value:.{places}f}"
 
@@ -254,6 +273,7 @@ PURE: Mapping[str, Callable[..., Any]] = {
     "quoted": quoted,
     "listed": listed,
     "shows_image": shows_image,
+    "mentions": mentions,
     "decimals": decimals,
     "minutes": minutes,
     "base64": base64,

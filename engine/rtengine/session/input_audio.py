@@ -93,7 +93,8 @@ class InputAudio:
         """The next second of what waits."""
         size = PORTION_SECONDS * self.buffer.format.rate * self.buffer.format.bytes_per_sample
         portion, self._rest = self._rest[:size], self._rest[size:]
-        edges = self._detect(self.buffer.append(portion, self._noise and self._noise.feed))
+        clean = None if self._noise is None else self._noise.feed
+        edges = self._detect(self.buffer.append(portion, clean))
         if not self._voiced and not edges and self._keep_ms is not None:
             self.buffer.keep_last(self._keep_ms)
         return edges

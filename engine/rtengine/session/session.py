@@ -51,7 +51,7 @@ class Session:
     The ids and the clock come from outside: with the same ids, the same inputs at the same times give the same effects.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything around a session comes from outside
         self,
         session: SessionObject,
         machines: Mapping[str, Definition],

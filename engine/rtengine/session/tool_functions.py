@@ -70,6 +70,10 @@ class ToolFunctions:
         """Whether the client has still to answer this approval request."""
         return item_id in self._data.tools.approvals
 
+    def standing(self, item_ids: list[str]) -> list[str]:
+        """Those of the items that the client has not deleted."""
+        return [item_id for item_id in item_ids if item_id in self._data.conversation]
+
     def left_to_client(self) -> bool:
         """Whether a call since the user last spoke is the client's to run, and has no output yet."""
         answered: set[str] = set()
@@ -86,7 +90,7 @@ class ToolFunctions:
         return False
 
     def goes_on(self, active: str | None, pending: int, quiet: bool) -> bool:
-        """Whether the session may go on from what tools have answered: nothing else is under way or to be waited for."""
+        """Whether the session may go on from what tools have answered: nothing is under way or to be waited for."""
         idle = active is None and pending == 0 and not quiet
         return idle and not self.user_speaks() and not self.left_to_client()
 
@@ -106,7 +110,6 @@ class ToolFunctions:
             return session.tools if isinstance(session, RealtimeSession) else []
         params = self._data.answers[response_id].params
         return (params.tools if params else None) or []
-
 
     def given_arguments(self, item_id: str) -> str:
         """The arguments of a call that has been written."""

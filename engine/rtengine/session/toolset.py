@@ -98,6 +98,7 @@ class Toolset:
         """Why these tools cannot be had; None when they can."""
         own: list[Tool] = list(self.catalog.tools())
         labels: set[str] = set()
+        names: set[str] = set()
         for at, tool in enumerate(tools):
             place = f"{where}[{at}]"
             if tool in own:
@@ -105,6 +106,9 @@ class Toolset:
             if isinstance(tool, FunctionTool):
                 if tool.name in self.catalog.functions:
                     return ToolProblem(f"The tool '{tool.name}' is one of the server's own.", f"{place}.name")
+                if tool.name in names:
+                    return ToolProblem(f"There are two tools with the name '{tool.name}'.", f"{place}.name")
+                names.add(tool.name)
                 continue
             if tool.server_label in self.catalog.servers:
                 message = f"The MCP server '{tool.server_label}' is one of the server's own."

@@ -64,6 +64,9 @@ class SourceFile:
         """The document as fresh dicts, lists and scalars. Dates stay text, as in YAML 1.2."""
         return self.tree.plain()
 
+    def has(self, path: Path) -> bool:
+        return self._node(path) is not None
+
     def mark(self, path: Path, key: bool = False) -> tuple[int, int]:
         """Line and column of the value at ``path``, or of its key. Parts the document has not end the walk."""
         line, col, _ = self._span(path, key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from rtengine.errors import RtengineError
@@ -41,6 +41,11 @@ class Finding:
     note: str = ""
     """Another file that has a part in it."""
 
+    @property
+    def place(self) -> tuple[str, int, int, str, str]:
+        """File, line, column, code and message: what makes it another finding than the next."""
+        return self.file, self.line, self.col, self.code, self.message
+
 
 class FileError(RtengineError):
     """One or more YAML files cannot be used. ``findings`` holds all that was found, warnings included."""
@@ -59,6 +64,6 @@ class FileError(RtengineError):
 
 def in_order(findings: Sequence[Finding]) -> list[Finding]:
     """By file and place, each once: what is wrong with a file is not said again of those that extend it."""
-    known = {replace(finding, note="") for finding in findings if not finding.note}
-    told = [finding for finding in findings if not finding.note or replace(finding, note="") not in known]
-    return sorted(dict.fromkeys(told), key=lambda f: (f.file, f.line, f.col, f.code, f.message))
+    known = {finding.place for finding in findings if not finding.note}
+    told = [finding for finding in findings if not finding.note or finding.place not in known]
+    return sorted(dict.fromkeys(told), key=lambda finding: finding.place)

@@ -35,6 +35,10 @@ class Catalog:
     hosts: tuple[HostRule, ...] = ()
     """Empty: nowhere."""
 
+    def without_servers(self) -> Catalog:
+        """For clients of the beta, which knows no MCP."""
+        return Catalog(self.functions)
+
     def tools(self) -> list[FunctionTool | McpTool]:
         """In the order of the profile: what every session is offered."""
         functions = [own.tool for own in self.functions.values()]

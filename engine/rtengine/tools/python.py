@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
 import inspect
 import json
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pydantic_core
@@ -24,7 +28,9 @@ class BadArguments(Exception):
 
 
 class PythonTool:
-    """A callable and the schema of its arguments. ``reference`` is ``module:function`` or an entry point's name.
+    """A callable and the schema of its arguments.
+
+    ``reference`` is ``module:function``, ``path/to/file.py:function`` or an entry point's name.
 
     Raises RtengineError when there is no such callable, or its signature cannot be described.
     """
@@ -58,9 +64,9 @@ def find(reference: str) -> Callable[..., Any]:
             hint = suggest(reference, points) or f"write 'module:function', or install a package with the group {GROUP}"
             raise RtengineError(f"There is no entry point '{reference}' in the group '{GROUP}'.", hint)
         reference = points[reference].value
-    module, _, name = reference.partition(":")
+    module, _, name = reference.rpartition(":")
     try:
-        found: Any = importlib.import_module(module)
+        found: Any = _from_file(module) if module.endswith(".py") else importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
     except Exception as error:  # the module is somebody's own code: it may raise anything
@@ -69,6 +75,17 @@ def find(reference: str) -> Callable[..., Any]:
         raise RtengineError(f"The tool '{reference}' is not callable.")
     call: Callable[..., Any] = found
     return call
+
+
+def _from_file(path: str) -> ModuleType:
+    name = f"rtengine_tools_{Path(path).stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # pydantic and pickle look a class's module up there
+    spec.loader.exec_module(module)
+    return module
 
 
 def in_words(value: Any) -> str:

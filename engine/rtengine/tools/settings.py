@@ -57,7 +57,8 @@ class Run(ToolsModel):
     python: str | None = Field(
         None,
         pattern=r"^\S+$",
-        description="`module:function`, or the name of an entry point of the group `rtengine.tools`",
+        description="`module:function`; `file.py:function`, relative to the profile; or the name of an entry point of "
+        "the group `rtengine.tools`",
     )
     http: HttpRun | None = Field(None, description="An HTTP endpoint")
     mcp: McpRun | None = Field(None, description="All tools of an MCP server")

@@ -128,7 +128,7 @@ def complaint(tapes: list[Tape]) -> str | None:
         return "it never connected"
     for tape in tapes:
         try:
-            check(tape)
+            check(tape, cut_off=True)
         except Exception as error:  # whatever it is, the client's own verdict is told too
             return f"{type(error).__name__}: {error}"
     return None

@@ -13,7 +13,7 @@ from openai import AsyncOpenAI
 asked: list[str] = []
 
 
-def get_weather(city: str) -> str:
+def get_weather(city: str = "Oslo") -> str:
     """The weather in a city."""
     asked.append(city)
     return "sunny"
@@ -38,7 +38,7 @@ async def speak(context: Any, name: str) -> None:
 
 def listened(context: Any) -> list[Any]:
     events: list[Any] = []
-    context.stream.subscribe(lambda event: events.append(event))
+    context.stream.subscribe(lambda event: events.append(event))  # noqa: PLW0108 - what it may take is read off its signature
     return events
 
 

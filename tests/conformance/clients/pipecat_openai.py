@@ -10,7 +10,7 @@ from typing import Any
 import turns
 from pipecat.adapters.schemas.function_schema import FunctionSchema
 from pipecat.adapters.schemas.tools_schema import ToolsSchema
-from pipecat.frames.frames import EndFrame, InputAudioRawFrame
+from pipecat.frames.frames import EndFrame, InputAudioRawFrame, LLMRunFrame
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.aggregators.llm_context import LLMContext
@@ -45,7 +45,7 @@ async def get_weather(params: Any) -> None:
 
 
 @asynccontextmanager
-async def talking(modality: str, *messages: str) -> AsyncIterator[tuple[Any, Ear]]:
+async def talking(modality: str, message: str) -> AsyncIterator[tuple[Any, Ear]]:
     detection = events.TurnDetection(type="server_vad", silence_duration_ms=500)
     properties = events.SessionProperties(
         output_modalities=[modality],
@@ -62,7 +62,7 @@ async def talking(modality: str, *messages: str) -> AsyncIterator[tuple[Any, Ear
     )
     service.register_function("get_weather", get_weather)
     schema = FunctionSchema("get_weather", "The weather", {"city": {"type": "string"}}, ["city"])
-    context = LLMContext([{"role": "user", "content": text} for text in messages], tools=ToolsSchema([schema]))
+    context = LLMContext([{"role": "user", "content": message}], tools=ToolsSchema([schema]))
     pair = LLMContextAggregatorPair(context)
     ear, errors = Ear(), Ear()
     worker = PipelineWorker(
@@ -80,14 +80,7 @@ async def talking(modality: str, *messages: str) -> AsyncIterator[tuple[Any, Ear
     await runner.add_workers(worker)
     task = asyncio.ensure_future(runner.run())
     await started.wait()
-    if messages:
-        from pipecat.frames.frames import LLMRunFrame
-
-        await worker.queue_frame(LLMRunFrame())
-    else:  # it speaks only after a first context
-        from pipecat.frames.frames import LLMContextFrame
-
-        await worker.queue_frame(LLMContextFrame(context=context))
+    await worker.queue_frame(LLMRunFrame())
     try:
         yield worker, ear
         found = errors.named("ErrorFrame") + ear.named("ErrorFrame")
@@ -107,7 +100,7 @@ def said(ear: Ear) -> str:
 
 
 async def text() -> None:
-    async with talking("text", "Good morning") as (worker, ear):
+    async with talking("text", "Good morning") as (_, ear):
         await turns.until(lambda: "You said: Good morning" in said(ear), "the answer")
         await turns.until(lambda: ear.named("LLMFullResponseEndFrame"), "its end")
 
@@ -122,7 +115,7 @@ async def audio() -> None:
 
 
 async def function() -> None:
-    async with talking("text", "What is the weather in Oslo?") as (worker, ear):
+    async with talking("text", "What is the weather in Oslo?") as (_, ear):
         await turns.until(lambda: "The weather is sunny" in said(ear), "the answer")
         assert asked == ["Oslo"], asked
 

@@ -37,12 +37,12 @@ class Heard:
 
 
 @asynccontextmanager
-async def talking(**settings: Any) -> AsyncIterator[tuple[Any, Heard]]:
+async def talking() -> AsyncIterator[tuple[Any, Heard]]:
     provider = OpenAIProvider(openai_client=AsyncOpenAI(base_url=turns.HTTP, api_key="none"))
     model = OpenAIRealtimeModel(turns.MODEL, provider=provider)
-    settings |= {"openai_turn_detection": {"type": "server_vad", "interrupt_response": True, "silence_duration_ms": 500}}
+    detection = {"type": "server_vad", "interrupt_response": True, "silence_duration_ms": 500}
     heard = Heard()
-    async with agent.realtime(model, model_settings=settings).session() as session:
+    async with agent.realtime(model, model_settings={"openai_turn_detection": detection}).session() as session:
         reader = asyncio.ensure_future(heard.read(session))
         try:
             yield session, heard
@@ -83,7 +83,7 @@ async def audio() -> None:
 
 
 async def function() -> None:
-    async with talking() as (session, heard):
+    async with talking() as (session, _):
         await session.send("What is the weather in Oslo?")
         await turns.until(lambda: "The weather is sunny." in said(session), "the answer")
         assert asked == ["Oslo"], asked

@@ -23,7 +23,9 @@ from semantic_kernel.functions import kernel_function
 asked: list[str] = []
 
 
-class weather:  # noqa: N801 - its name becomes part of the function's
+class weather:
+    """Its name becomes part of the function's."""
+
     @kernel_function(name="get_weather", description="The weather in a city")
     def get_weather(self, city: str) -> str:
         asked.append(city)

@@ -28,9 +28,18 @@ class Machine:
     def line(self, path: Path) -> int:
         return self.file.place(path)[1]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the machine's file and of those it extends."""
+        return self.file.names
+
     def origin(self, path: Path) -> str:
         """Name of the file that the value at ``path`` stands in."""
         return self.file.place(path)[0]
+
+    def source(self, path: Path) -> str:
+        """Name of the file that was the first to have something at ``path``."""
+        return self.file.source(path)
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,7 +29,6 @@ ENVIRONMENT = {
     "DORA_ZERO_COPY_THRESHOLD": str(1 << 40),
     "DORA_NODE_SHM_POOL_SIZE": "0",
     "RUST_BACKTRACE": "0",
-    "RUST_LOG": "off",  # dora would write to the server's standard output
 }
 """What every process of a dataflow is started with."""
 

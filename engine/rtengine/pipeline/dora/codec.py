@@ -8,45 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from rtengine.models.jobs import (
-    GenerateArguments,
-    GenerateCall,
-    GenerateDone,
-    GenerateRequest,
-    GenerateText,
-    JobFailed,
-    JudgeDone,
-    Request,
-    Result,
-    SpeakAudio,
-    SpeakDone,
-    SpeakRequest,
-    TranscribeDelta,
-    TranscribeDone,
-    TranscribeRequest,
-)
+from rtengine.models.jobs import Request, Result
 
-Metadata = dict[str, str | int | float | bool | list[str]]
+Value = str | int | float | bool | list[str]
+Metadata = dict[str, Value]
 
 AUDIO = "audio"
-
-_RESULTS: tuple[type[Any], ...] = (
-    TranscribeDelta,
-    TranscribeDone,
-    GenerateText,
-    GenerateCall,
-    GenerateArguments,
-    GenerateDone,
-    JudgeDone,
-    SpeakAudio,
-    SpeakDone,
-    JobFailed,
-)
-_REQUESTS: tuple[type[Any], ...] = (TranscribeRequest, GenerateRequest, SpeakRequest)
 
 
 class Malformed(ValueError):
@@ -80,8 +51,8 @@ class _Form:
             raise Malformed(_sentence(error.errors(include_url=False, include_input=False))) from None
 
 
-_RESULT_FORMS = {kind.name: _Form(kind) for kind in _RESULTS}
-_REQUEST_FORMS = {kind.stage: _Form(kind) for kind in _REQUESTS}
+_RESULT_FORMS = {kind.name: _Form(kind) for kind in get_args(Result)}
+_REQUEST_FORMS = {kind.stage: _Form(kind) for kind in get_args(Request)}
 
 
 def pack_request(request: Request) -> tuple[Metadata, bytes]:

@@ -36,11 +36,14 @@ _POLL = 0.1
 _RETRY = 0.25
 _SET_PDEATHSIG, _SET_SUBREAPER = 1, 36
 _STARTED = "dataflow start triggered"
+# Whoever attaches earlier is made to wait by dora, and with it every thread of its process.
+_NODES_READY = "all nodes are ready"
 # What `dora start` says while a daemon that the dataflow needs has not reported to the coordinator.
 _NO_DAEMON = ("no unnamed daemon connections", "no matching daemon", "no daemon", "not connected")
 
 OVERLAY = """\
-{ transport: {
+{ scouting: { delay: 200 },  // ms that attaching may hold up the server
+  transport: {
     // Shared memory is left behind by a process that is killed.
     shared_memory: { enabled: false },
     // Without this, a message that cannot be sent within a millisecond is lost without a trace.
@@ -88,6 +91,7 @@ class Keeper:
         overlay = self.directory / "overlay.json5"
         overlay.write_text(OVERLAY, encoding="utf-8")
         self.environment["DORA_ZENOH_CONFIG_OVERLAY"] = str(overlay)
+        self.environment["TMPDIR"] = str(self.directory)  # dora leaves directories there
         daemon_port, zenoh_port = free_port(LOOPBACK), free_port(self.order.listen)
         coordinator = ["--interface", self.order.listen, "--port", str(self.coordinator_port), "--store", "memory"]
         self._spawn("coordinator", "coordinator", *coordinator)
@@ -136,10 +140,12 @@ class Keeper:
             lines: list[str] = []
             arguments = ["dataflow.yml", "--name", NAME, "--attach", *self._reach()]
             process = self._spawn("dataflow", "start", *arguments, piped=True)
-            told = False
+            told, began = False, time.monotonic()
             while process.poll() is None:
                 self._step(lines)
-                if not told and any(_STARTED in line for line in lines):
+                started = any(_STARTED in line for line in lines)
+                ready = any(_NODES_READY in line for line in lines)
+                if not told and (ready or (started and time.monotonic() - began > START_SECONDS)):
                     tell(up=up)
                     told = True
             self._step(lines)
@@ -168,7 +174,7 @@ class Keeper:
             *whole, key.data[0] = (key.data[0] + chunk).split(b"\n")
             for raw in whole:
                 line = raw.decode(errors="replace")
-                if len(lines) < 50:
+                if len(lines) < 200:
                     lines.append(line)
                 if line.strip():
                     tell(line=line)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from rtengine.chart.instance import Instance
 from rtengine.protocol.items import Item
-from rtengine.session.content import given_audio, given_text, needs_transcript, set_transcript, show_text
+from rtengine.session.content import (
+    give_call_id,
+    given_audio,
+    given_text,
+    needs_transcript,
+    set_transcript,
+    show_text,
+)
 from rtengine.session.conversation import Record
 from rtengine.session.data import SessionData
 from rtengine.session.outbox import Outbox
@@ -18,6 +25,7 @@ class ConversationActions:
     def add_item(self, instance: Instance, item: Item, after: str | None) -> str:
         """Put the client's item into the conversation; its id, made here when the client gave none."""
         added = item.model_copy(update={"id": item.id or self._outbox.ids.new("item"), "status": "completed"})
+        give_call_id(added, self._outbox.ids)
         pending = needs_transcript(added)
         clip = given_audio(added, self._data.session)
         self._data.conversation.add(Record(added, clip=clip, pending=pending, text=given_text(added)), after)

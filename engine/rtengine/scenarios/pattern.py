@@ -19,7 +19,7 @@ class Mismatch(Exception):
 
 
 def compare(value: Any, pattern: Any, where: str, bound: dict[str, Any], path: Path = ()) -> None:
-    """Raises Mismatch. ``bound`` holds what each ``$name`` stands for, and takes new ones; ``where`` names the value."""
+    """Raises Mismatch. ``bound`` holds what each ``$name`` stands for; ``where`` names the value."""
     if isinstance(pattern, str) and pattern.startswith("$"):
         if bound.setdefault(pattern, value) != value:
             raise Mismatch(f"{where} is {value!r}, and {pattern} was {bound[pattern]!r}", path)

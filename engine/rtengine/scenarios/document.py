@@ -1,4 +1,4 @@
-"""The scenario file as pydantic models. The editors' JSON Schema is generated from here, so every field has a description."""
+"""The scenario file as pydantic models. Every field has a description: editors show it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rtengine.chart.duration import seconds
 from rtengine.models.abilities import Abilities
 from rtengine.profile.settings import Limits
 from rtengine.protocol.tools import FunctionTool, McpTool
-from rtengine.scenario.result import Results
+from rtengine.scenarios.result import Results
 
 Seconds = Annotated[str | int | float, AfterValidator(seconds)]
 Pattern = str | dict[str, Any]

@@ -24,9 +24,9 @@ from rtengine.protocol.ids import Ids
 from rtengine.protocol.sampling import sampled_session
 from rtengine.protocol.session import RealtimeSession, TranscriptionSession, apply_update
 from rtengine.protocol.session import Session as SessionObject
-from rtengine.scenario.pattern import Mismatch
-from rtengine.scenario.rates import CountedRates
-from rtengine.scenario.result import produced, stage_of
+from rtengine.scenarios.pattern import Mismatch
+from rtengine.scenarios.rates import CountedRates
+from rtengine.scenarios.result import produced, stage_of
 from rtengine.session.effects import (
     Cancel,
     ClearTimer,
@@ -200,7 +200,7 @@ class World:
         self.deliver(self.job(stage), jobs.JobFailed(**failure))
 
     def speak(self, clauses: int = 1000, pieces: int = 1, unfinished: bool = False) -> None:
-        """The voice: 50 ms of sound a character, in one piece or more. ``unfinished``: the clause goes on after them."""
+        """The voice: 50 ms of sound a character, in ``pieces``. ``unfinished``: the clause goes on after them."""
         for _ in range(clauses):
             waiting = next((job for job in self.jobs.values() if job.request.stage == "speak"), None)
             if waiting is None:

@@ -12,12 +12,12 @@ from rtengine.profile.load import Profile, load_profile, machine_files
 from rtengine.profile.settings import Limits
 from rtengine.profile.shipped import find, shipped_files
 from rtengine.protocol.errors import APIError
-from rtengine.scenario.check import check_scenario
-from rtengine.scenario.codes import PREFIX
-from rtengine.scenario.document import ScenarioFile, Tools
-from rtengine.scenario.pattern import Mismatch
-from rtengine.scenario.step import perform
-from rtengine.scenario.world import Setting, World
+from rtengine.scenarios.check import check_scenario
+from rtengine.scenarios.codes import PREFIX
+from rtengine.scenarios.document import ScenarioFile, Tools
+from rtengine.scenarios.pattern import Mismatch
+from rtengine.scenarios.step import perform
+from rtengine.scenarios.world import Setting, World
 from rtengine.session.host import Taken
 from rtengine.session.session import SessionFault
 from rtengine.source.file import SourceFile
@@ -83,7 +83,7 @@ def run_scenario(
     taken: Taken | None = None,
     make: Callable[..., World] = World,
 ) -> tuple[World | None, list[Finding]]:
-    """The session as it is at the end, and what did not happen as written: the first of it, as the rest would follow."""
+    """The session at the end, and what did not happen as written: only the first, as the rest would follow from it."""
     try:
         world = make(machines, setting_of(scenario), taken)
     except APIError as error:

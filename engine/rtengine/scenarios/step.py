@@ -8,9 +8,9 @@ from typing import Any
 
 import pydantic_core
 
-from rtengine.scenario import document
-from rtengine.scenario.pattern import Mismatch, compare, event_pattern, matches
-from rtengine.scenario.world import World, kind_of
+from rtengine.scenarios import document
+from rtengine.scenarios.pattern import Mismatch, compare, event_pattern, matches
+from rtengine.scenarios.world import World, kind_of
 from rtengine.session.effects import Disconnected, Draining
 
 
@@ -55,17 +55,13 @@ def look(step: document.Node, world: World) -> None:
             for machine, wanted in states.items():
                 _states(world, machine, [wanted] if isinstance(wanted, str) else wanted)
         case document.Jobs(jobs=stages):
-            running = sorted(kind_of(job) for job in world.running())
-            if running != sorted(stages):
-                raise Mismatch(f"the jobs that run are {', '.join(running) or 'none'}")
+            _jobs(world, stages)
         case document.Request(request=wanted):
             _request(world, wanted)
         case document.Silence(silence=ms):
-            if world.activity.silence_ms != ms:
-                raise Mismatch(f"{world.activity.silence_ms:g} ms of silence would end the turn")
+            _silence(world, ms)
         case document.Closed(closed=code):
-            if world.closed is None or world.closed.code != code:
-                raise Mismatch(f"it was closed with {world.closed.code}" if world.closed else "it is open")
+            _closed(world, code)
         case _:
             raise TypeError(f"no such step: {type(step).__name__}")
 
@@ -109,6 +105,24 @@ def _states(world: World, machine: str, wanted: list[str]) -> None:
     )
     if not fits:
         raise Mismatch(f"{machine} is in {', '.join(states) or 'no state: it does not run'}", ("states", machine))
+
+
+def _jobs(world: World, stages: list[str]) -> None:
+    running = sorted(kind_of(job) for job in world.running())
+    if running != sorted(stages):
+        raise Mismatch(f"the jobs that run are {', '.join(running) or 'none'}", ("jobs",))
+
+
+def _silence(world: World, ms: float) -> None:
+    if world.activity.silence_ms != ms:
+        raise Mismatch(f"{world.activity.silence_ms:g} ms of silence would end the turn", ("silence",))
+
+
+def _closed(world: World, code: int) -> None:
+    if world.closed is None:
+        raise Mismatch("the connection is open", ("closed",))
+    if world.closed.code != code:
+        raise Mismatch(f"it was closed with {world.closed.code}: {world.closed.reason}", ("closed",))
 
 
 def _request(world: World, wanted: Mapping[str, Any]) -> None:

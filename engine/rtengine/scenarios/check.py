@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rtengine.protocol.server import SERVER_EVENTS
-from rtengine.scenario import document
-from rtengine.scenario.codes import PREFIX
-from rtengine.scenario.pattern import event_pattern
+from rtengine.scenarios import document
+from rtengine.scenarios.codes import PREFIX
+from rtengine.scenarios.pattern import event_pattern
 from rtengine.session.vocabulary import VOCABULARY
 from rtengine.source.file import SourceFile
 from rtengine.source.finding import Finding, Path

@@ -1,0 +1,108 @@
+"""``rtengine test``: scenarios against machine files, in virtual time, and the rows that none of them takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rtengine.chart.coverage import describe
+from rtengine.errors import RtengineError
+from rtengine.profile.layers import shown
+from rtengine.profile.shipped import SUFFIX, VARIANTS, shipped
+from rtengine.scenarios.suite import Result, Suite
+from rtengine.source.file import SourceFile
+from rtengine.source.finding import FileError, Finding, in_order
+from rtengine.source.report import full
+
+SCENARIOS = "scenarios"
+
+
+def test(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATH]...",
+            help="Machine files, scenarios, or folders of machine files; the shipped variants without any.",
+            show_default=False,
+        ),
+    ] = None,
+    scenarios: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Folder of scenarios; else the folder `scenarios` beside each machine file.",
+            show_default=False,
+        ),
+    ] = None,
+    complete: Annotated[bool, typer.Option("--complete", help="Fail on rows that no scenario takes, too.")] = False,
+) -> None:
+    """Run scenarios against machine files. Exit status 1 when one fails."""
+    suite = Suite()
+    failed, count = 0, 0
+    for result in _results(suite, list(paths or [shipped("machines") / VARIANTS]), scenarios):
+        count += 1
+        failed += bool(result.findings)
+        typer.echo(f"{'FAILED' if result.findings else 'passed'}  {result.path}  {' '.join(result.doc.split())}")
+        _tell(result.findings)
+    broken = in_order(suite.broken)
+    _tell(broken)
+    untaken = _coverage(suite)
+    typer.echo(f"{count} scenario{'' if count == 1 else 's'}, {failed} failed")
+    if not count and not broken:
+        raise RtengineError("there is no scenario to run", "name their folder: --scenarios DIR")
+    if failed or any(finding.severity == "error" for finding in broken) or (complete and untaken):
+        raise typer.Exit(1)
+
+
+def _results(suite: Suite, paths: list[Path], folder: Path | None) -> Iterator[Result]:
+    seen: set[tuple[Path, tuple[Finding, ...]]] = set()
+    for path in _files(paths):
+        try:
+            is_scenario = "steps" in SourceFile.read(path).plain()
+        except FileError as error:
+            suite.broken += error.findings
+            continue
+        found = suite.run([path]) if is_scenario else suite.test(path, _beside(path, folder))
+        for result in found:
+            key = (result.path, result.findings)
+            if key not in seen:
+                seen.add(key)
+                yield result
+
+
+def _files(paths: list[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from (Path(shown(found)) for found in sorted(path.glob(f"*{SUFFIX}")))
+        elif path.exists():
+            yield Path(shown(path))
+        else:
+            raise RtengineError(f"there is no file {str(path)!r}")
+
+
+def _beside(path: Path, folder: Path | None) -> list[Path]:
+    return sorted((folder or path.parent / SCENARIOS).glob(f"*{SUFFIX}"))
+
+
+def _tell(findings: list[Finding] | tuple[Finding, ...]) -> None:
+    if findings:
+        typer.echo("\n" + full(findings) + "\n")
+
+
+def _coverage(suite: Suite) -> bool:
+    """Prints how many rows of each file were taken, and which were not; whether there are any."""
+    typer.echo("")
+    missed = False
+    for tally in suite.tallies():
+        typer.echo(str(tally))
+        for row in tally.untaken:
+            missed = True
+            typer.echo(f"{row.file}:{row.line}: not taken: {describe(row)}")
+        for state in tally.unentered:
+            missed = True
+            typer.echo(f"{tally.file}: not entered: {state}")
+    return missed

@@ -1,0 +1,1 @@
+"""Drawings of machines: a graph, its layout, and its picture."""

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from tests.pipeline.dora.dataflows import (
+    PATIENCE,
+    Patient,
+    alive,
+    below,
+    command,
+    eventually,
+    process,
+    profile,
+    running,
+    say,
+)
+
+from rtengine.errors import ModelError
+from rtengine.models.jobs import (
+    GenerateDone,
+    GenerateText,
+    Job,
+    JobFailed,
+    SpeakAudio,
+    SpeakDone,
+    SpeakRequest,
+    TranscribeDone,
+    TranscribeRequest,
+)
+from rtengine.pipeline.dora.dataflow import parse, write
+from rtengine.pipeline.dora.host import DoraHost
+from rtengine.pipeline.dora.ports import free_port
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(240)]
+
+
+async def test_a_turn_goes_through_the_dataflow_and_nothing_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    got = Patient()
+    async with running(profile(tmp_path)) as host:
+        assert host.missing() == ()
+        processes = below(os.getpid())
+        assert sum("rtengine.pipeline.dora.node" in command(pid) for pid in processes) == 3
+        host.submit(Job("j1", "s1", TranscribeRequest(bytes(2 * 24000 * 300), 24000)), got)  # in many fragments
+        assert await got.outcome("j1") == TranscribeDone("300.0 seconds of audio", 300.0)
+        host.submit(say("j2", "hello"), got)
+        done = await got.outcome("j2")
+        assert isinstance(done, GenerateDone)
+        assert "".join(result.text for result in got.of("j2") if isinstance(result, GenerateText)) == "Hello!"
+        host.submit(Job("j3", "s1", SpeakRequest("Hello!", "marin")), got)
+        assert await got.outcome("j3") == SpeakDone()
+        audio = [result for result in got.of("j3") if isinstance(result, SpeakAudio)]
+        assert sum(result.duration_ms for result in audio) == pytest.approx(300)
+        assert sum(len(result.audio) for result in audio) == 2 * 24000 * 300 // 1000
+        shared = [pid for pid in [os.getpid(), *processes] if "/dev/shm/" in maps(pid)]
+        assert shared == []
+        assert any(entry.name.startswith("rtengine-dora-") for entry in tmp_path.iterdir())
+    assert not any(map(alive, processes))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["talker.yaml"]
+
+
+def maps(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+async def test_a_cancelled_job_is_silent_at_once_and_its_session_goes_on(tmp_path: Path) -> None:
+    got = Patient()
+    async with running(profile(tmp_path, workers={"generate": 1})) as host:
+        host.submit(say("slow", "slow"), got)
+        await got.until(lambda: len(got.of("slow")) > 3)
+        host.cancel("slow")
+        heard = len(got.of("slow"))
+        host.submit(say("next", "hello"), got)  # it needs the only worker, so the first is cancelled there too
+        assert isinstance(await got.outcome("next"), GenerateDone)
+        assert len(got.of("slow")) == heard
+        host.submit(say("never", "hello"), got)
+        host.cancel("never")
+        host.submit(say("after", "hello"), got)
+        await got.outcome("after")
+        assert got.of("never") == []
+
+
+async def test_jobs_fail_and_the_next_turn_works_whatever_breaks(tmp_path: Path) -> None:
+    got = Patient()
+    async with running(profile(tmp_path)) as host:
+        for number, (words, how, within) in enumerate(
+            [
+                ("--stage generate", signal.SIGKILL, 2.0),
+                ("--stage generate", signal.SIGSTOP, 2.0),
+                ("dora daemon", signal.SIGKILL, 2.0),
+                ("dora coordinator", signal.SIGKILL, 2.0),
+            ]
+        ):
+            host.submit(say(f"broken {number}", "slow"), got)
+            await got.until(lambda number=number: bool(got.of(f"broken {number}")))  # type: ignore[misc]
+            began = time.monotonic()
+            os.kill(process(words), how)
+            assert isinstance(await got.outcome(f"broken {number}"), JobFailed)
+            assert time.monotonic() - began < within + slack(), (words, how)
+            assert "generate" in host.missing()
+            host.submit(say(f"early {number}", "hello"), got)
+            assert isinstance(await got.outcome(f"early {number}"), JobFailed)
+            await eventually(lambda: host.missing() == ())
+            host.submit(say(f"later {number}", "hello"), got)
+            assert isinstance(await got.outcome(f"later {number}"), GenerateDone)
+
+
+def slack() -> float:
+    """What a loaded machine adds."""
+    return 3.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+async def test_sessions_are_spread_over_replicas_and_move_when_one_dies(tmp_path: Path) -> None:
+    got = Patient()
+    async with running(profile(tmp_path, replicas={"generate": 2})) as host:
+        used = {host._replica("generate", f"session {number}") for number in range(50)}
+        assert len(used) == 2
+        await eventually(lambda: all(replica.ready for replica in host._replicas.values()))
+        first = host._replica("generate", "s1")
+        assert first is not None and host._replica("generate", "s1") is first
+        os.kill(first.pid, signal.SIGKILL)
+        await eventually(lambda: not first.ready)
+        assert host.missing() == ()
+        host.submit(say("j1", "hello"), got)
+        assert isinstance(await got.outcome("j1"), GenerateDone)
+
+
+async def test_two_servers_do_not_disturb_each_other(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    async with running(profile(tmp_path)) as one, running(profile(tmp_path / "b")) as other:
+        got, also = Patient(), Patient()
+        for number in range(20):
+            one.submit(say(f"job {number}", f"one {number}"), got)
+            other.submit(say(f"job {number}", f"other {number}"), also)
+        for number in range(20):
+            for receiver, name in ((got, "one"), (also, "other")):
+                await receiver.outcome(f"job {number}")
+                said = "".join(part.text for part in receiver.of(f"job {number}") if isinstance(part, GenerateText))
+                assert said == f"You said: {name} {number}"
+
+
+async def test_a_node_that_cannot_start_fails_the_start_and_says_why(tmp_path: Path) -> None:
+    text = write(profile(tmp_path)).replace("talker.yaml", "nowhere.yaml", 1)
+    host = DoraHost(parse(text))
+    with pytest.raises(ModelError) as raised:
+        await asyncio.wait_for(host.start(lambda step: None), PATIENCE)
+    assert "did not start" in raised.value.message
+    assert "nowhere" in raised.value.hint
+    assert not [pid for pid in below(os.getpid()) if "dora" in command(pid)]
+
+
+async def test_a_model_that_cannot_be_loaded_is_told_in_its_own_words(tmp_path: Path) -> None:
+    path = tmp_path / "deaf.yaml"
+    path.write_text(
+        "profile: deaf\nversion: 1\nextends: scripted\nmodels: {transcriber: {adapter: faster-whisper, model: base}}\n",
+        encoding="utf-8",
+    )
+    text = write(profile(tmp_path)).replace(str(tmp_path / "talker.yaml"), str(path), 1)
+    text = text.replace(f'RTENGINE_PROFILE: "{path}"', f'RTENGINE_PROFILE: "{path}", RTENGINE_CACHE: "{tmp_path}"')
+    host = DoraHost(parse(text))
+    with pytest.raises(ModelError) as raised:
+        await asyncio.wait_for(host.start(lambda step: None), PATIENCE)
+    assert "did not start" not in raised.value.message
+    assert raised.value.hint
+
+
+async def test_a_killed_server_leaves_nothing_behind(tmp_path: Path) -> None:
+    port = free_port("127.0.0.1")
+    arguments = ["run", "--profile", "scripted", "--pipeline", "dora", "--port", str(port)]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "rtengine_cli", *arguments],
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert server.stdout is not None
+    try:
+        line = await asyncio.wait_for(asyncio.to_thread(server.stdout.readline), PATIENCE)
+        assert b"is ready" in line
+        processes = below(server.pid)
+        assert len(processes) >= 6
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()
+    await eventually(lambda: not any(map(alive, processes)))
+    await eventually(lambda: list(tmp_path.iterdir()) == [])

@@ -1,0 +1,62 @@
+"""The shipped variants: short, right, shown by a scenario, and usable from a profile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.scenario import StrictWorld
+
+from rtengine.chart.coverage import Coverage
+from rtengine.chart.instance import Instance
+from rtengine.chart.load import check_machines, load_machines
+from rtengine.chart.overlay import LayeredFile
+from rtengine.chart.plan import Plan
+from rtengine.profile.load import load_profile
+from rtengine.profile.shipped import shipped_files, shipped_variants
+from rtengine.scenarios.run import read_scenario, run_scenario
+from rtengine.session.vocabulary import VOCABULARY
+from rtengine.source.report import full
+
+pytestmark = pytest.mark.scenario
+
+VARIANTS = shipped_variants()
+NAMES = ["half-duplex", "hand-off", "ignore-backchannels", "push-to-talk", "still-there", "wake-word"]
+
+
+def part_of(name: str) -> str:
+    part: str = LayeredFile.read(VARIANTS[name], VOCABULARY.find).plain()["machine"]
+    return part
+
+
+def test_all_are_there() -> None:
+    assert sorted(VARIANTS) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_variant_is_short_and_nothing_is_wrong_with_it(name: str) -> None:
+    assert len(VARIANTS[name].read_text(encoding="utf-8").splitlines()) < 30
+    assert check_machines({**shipped_files("machines"), part_of(name): VARIANTS[name]}, VOCABULARY) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_scenario_takes_all_of_its_rows(name: str) -> None:
+    scenario = read_scenario(VARIANTS[name].parent / "scenarios" / f"{name}.yaml")
+    assert scenario.machines == {part_of(name): VARIANTS[name]}
+    machines = load_machines(scenario.files(), VOCABULARY)
+    coverage = Coverage()
+
+    def taken(instance: Instance, plan: Plan, source: str) -> None:
+        coverage.taken(plan)
+
+    findings = run_scenario(scenario, machines, taken, StrictWorld)[1]
+    assert not findings, full(findings)
+    definition = machines[part_of(name)]
+    assert [row for row in coverage.tally(definition).untaken if row.file == definition.file] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_profile_names_it(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"profile: mine\nversion: 1\nextends: scripted\nmachines: {{{part_of(name)}: {name}}}\n")
+    assert load_profile(path, {}).machines[part_of(name)] == VARIANTS[name]

@@ -1,0 +1,55 @@
+"""The pages that are made from the code are those of the code, and the errors have the words of the API."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from rtengine.protocol.codes import CODES
+from rtengine_cli.errors import page
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[2]
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text)
+
+
+def test_the_table_of_errors_is_current() -> None:
+    kept = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+    assert kept == page(), "run `make docs`: there are other errors now"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Conversation already has an active response in progress: *ctx.active*. Wait until the response is finished ",
+        "`response_cancel_not_active` | `invalid_request_error` | Cancellation failed: no active response found",
+        "Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, but buffer only has ",
+        "`cannot_update_voice` | `invalid_request_error` | Cannot update a conversation's voice if assistant audio is",
+        "Error deleting item: the item with id *event.item_id* does not exist.",
+        "Error retrieving item: the item with id *event.item_id* does not exist.",
+        "Error truncating item: the item with id *event.item_id* does not exist.",
+        "Error adding item: the previous item with id *event.previous_item_id* does not exist.",
+        "`unsupported_content_type` | `invalid_request_error` | Only model output audio messages can be truncated",
+        "`session_expired` | `invalid_request_error` | Your session hit the maximum duration of *",
+        "`rate_limit_exceeded` | `rate_limit_error` | Rate limit reached on *spent_limit.name* per minute",
+        "| Tool call ID *event.item.call_id* not found in conversation.",
+        "`item_create_duplicate_item_id` | ",
+        "`invalid_api_key` | `invalid_request_error` | Incorrect API key provided: *key*. |  | 401 | 3000",
+    ],
+)
+def test_an_error_has_the_words_of_the_api(words: str) -> None:
+    assert words in plain(page())
+
+
+def test_every_error_of_the_table_can_come_about() -> None:
+    sources = "\n".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "engine").rglob("*.py") if path.name != "codes.py"
+    )
+    built = {f"{kind}_{bound}" for kind in ("integer", "decimal") for bound in ("below_min_value", "above_max_value")}
+    assert [name for name in CODES if name not in built and f'"{name}"' not in sources] == []
