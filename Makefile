@@ -27,6 +27,7 @@ help:
 	@echo 'make lines   the tests with line and branch coverage'
 	@echo 'make format  let ruff lay out the code'
 	@echo 'make schemas  write the JSON Schemas that editors use for YAML files'
+	@echo 'make drawings  draw the machines for the documentation'
 	@echo 'make docs    write the pages that are made from the code'
 
 run: $(VENV)/.installed
@@ -66,6 +67,9 @@ types: $(VENV)/.tested
 format: $(VENV)/.tested
 	$(BIN)/ruff check --fix engine cli tests
 	$(BIN)/ruff format engine cli tests
+
+drawings: $(VENV)/.tested
+	$(BIN)/python -m tests.structure.drawings
 
 schemas: $(VENV)/.installed
 	$(BIN)/rtengine schema machine > machines/schema.json

@@ -20,7 +20,14 @@ GA_BESIDES = {
     "conversation.item.retrieved": {"item.content.format"},
 }
 _BETA_SESSION = {"session.object", "session.expires_at", "session.prompt", "session.include", "session.client_secret"}
-_BETA_TRANSCRIPTION = _BETA_SESSION | {"session.id", "session.input_audio_noise_reduction"}
+_BETA_TRANSCRIPTION = _BETA_SESSION | {
+    "session.id",
+    "session.input_audio_noise_reduction",
+    # What a client may write, the package does not read.
+    "session.turn_detection.create_response",
+    "session.turn_detection.interrupt_response",
+    "session.turn_detection.eagerness",
+}
 BETA_BESIDES = {
     "session.created": _BETA_SESSION,
     "session.updated": _BETA_SESSION,

@@ -102,6 +102,14 @@ async def test_a_written_question_is_answered_in_writing(relay: Relay, dialect: 
     assert tape(relay).errors() == []
 
 
+async def test_the_temperature_of_the_beta_is_echoed(relay: Relay) -> None:
+    async with talking(relay, "beta") as talk:
+        assert (await talk.until("session.created")).session.temperature == 0.8
+        assert (await talk.configure(text=True, temperature=0.6)).session.temperature == 0.6
+        await talk.say("Good morning")
+        assert (await talk.until("response.done")).response.temperature == 0.6
+
+
 async def test_a_spoken_question_is_answered_in_speech(relay: Relay, dialect: str) -> None:
     async with talking(relay, dialect) as talk:
         await talk.configure(text=False)

@@ -10,10 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.realtime import RealtimeErrorEvent
 from tests.protocol.payloads import CLIENT, SERVER
+from tests.protocol.test_beta import CLIENT as BETA_CLIENT
+from tests.strict import check_beta
 
+from rtengine.protocol.beta.dialect import Beta
 from rtengine.protocol.client import CLIENT_EVENTS, SessionUpdate, parse_client_event
 from rtengine.protocol.codec import encode
 from rtengine.protocol.errors import APIError
+from rtengine.protocol.sampling import sampled_session
 from rtengine.protocol.session import RealtimeSession, TranscriptionSession, apply_update
 
 pytestmark = pytest.mark.property
@@ -125,3 +129,33 @@ def test_a_mutated_patch_gives_a_whole_session_or_an_error(
         assert set(after.wire()) >= set(before)
         assert type(start).model_validate(after.wire()) == after
     assert start.wire() == before
+
+
+@settings(max_examples=300, deadline=None)
+@given(mutated(BETA_CLIENT))
+def test_a_mutated_event_of_the_beta_is_read_or_refused(event: Any) -> None:
+    dialect = Beta("conv_1")
+    try:
+        read = dialect.parse(json.dumps(event))
+    except APIError as error:
+        told(error)
+        assert error.event_id in (event.get("event_id"), None)
+        refusal = {"type": "error", "event_id": "event_1", "error": error.body().wire()}
+        assert dialect.told(refusal) == (refusal,)
+        return
+    if isinstance(read, SessionUpdate):
+        for session in (
+            sampled_session(RealtimeSession(id="sess_1", model="m"), None),
+            TranscriptionSession(id="sess_1"),
+        ):
+            try:
+                updated = apply_update(session, read.session)
+            except APIError as error:
+                told(error)
+            else:
+                [echo] = dialect.told({"type": "session.updated", "event_id": "event_1", "session": updated.wire()})
+                # The package's types of the beta know only the models and choices that it documents.
+                narrow = {"tool_choice": "auto", "model": "gpt-4o-realtime-preview", "input_audio_transcription": None}
+                check_beta(
+                    echo | {"session": echo["session"] | {k: v for k, v in narrow.items() if k in echo["session"]}}
+                )

@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rtengine_cli.child import Child
 from tests.audio.recorded import load
 from tests.session.test_random_sequences import check_promises
 from websockets.asyncio.client import ClientConnection, connect
 
 from rtengine.audio.resample import resample
 from rtengine.server.heap import TRIM_SECONDS
+from rtengine_cli.child import Child
 
 pytestmark = pytest.mark.soak
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rtengine.profile.load import load_profile
 from rtengine.protocol.codes import CODES
 from rtengine_cli.errors import page
 
@@ -53,3 +54,12 @@ def test_every_error_of_the_table_can_come_about() -> None:
     )
     built = {f"{kind}_{bound}" for kind in ("integer", "decimal") for bound in ("below_min_value", "above_max_value")}
     assert [name for name in CODES if name not in built and f'"{name}"' not in sources] == []
+
+
+def test_the_profile_on_the_page_about_access_loads(tmp_path: Path) -> None:
+    shown = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/access.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    path = tmp_path / "shown.yaml"
+    path.write_text("profile: shown\nversion: 1\nextends: scripted\n" + "\n".join(shown), encoding="utf-8")
+    profile = load_profile(path, {"PHONE_KEY": "sk-phone-0123456789", "DESK_KEY": "sk-desk-0123456789"})
+    assert (set(profile.keys), profile.prices.any) == ({"phone", "desk"}, True)
+    assert profile.limits.per_key.sessions == 8

@@ -53,7 +53,7 @@ class _Block:
 
     def _state(self, path: str, place: Place, depth: int) -> Iterator[str]:
         indent = "    " * depth
-        head = f'{indent}state "{_text(place.name)}" as {_id(path)}'
+        head = f'{indent}state "{escaped(place.name)}" as {_id(path)}'
         if place.leaf:
             yield head
             for line in self._inside(path, place):
@@ -66,11 +66,11 @@ class _Block:
             yield f"{indent}{_id(path)} --> [*]"
         note = _sentence(place.state.doc) if self._notes else ""
         if note:
-            yield f"{indent}note right of {_id(path)} : {_text(note)}"
+            yield f"{indent}note right of {_id(path)} : {escaped(note)}"
 
     def _inside(self, path: str, place: Place) -> Iterator[str]:
         for service in place.state.invoke:
-            yield _text(f"runs {service.run}")
+            yield escaped(f"runs {service.run}")
         if self._staying:
             for row in self._definition.rows:
                 if row.source == path and row.target is None:
@@ -120,11 +120,11 @@ def _target(definition: Definition, source: str, target: str) -> str:
 
 def _label(row: Row, guards: bool) -> str:
     if row.when is None or not guards:
-        return _text(row.label)
+        return escaped(row.label)
     guard = " ".join(row.when.split())
     if len(guard) > GUARD_LENGTH:
         guard = guard[: GUARD_LENGTH - 1].rstrip() + "…"
-    return _text(f"{row.label} [{guard}]")
+    return escaped(f"{row.label} [{guard}]")
 
 
 def _sentence(doc: str) -> str:
@@ -137,5 +137,6 @@ def _id(path: str) -> str:
     return "s_" + path.replace(".", "__")
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text that Mermaid takes as it is."""
     return _SPECIAL.sub(lambda match: f"#{ord(match[0])};", text)

@@ -46,6 +46,12 @@ class Events(Node):
     )
 
 
+class Promise(Node):
+    """What holds for every way through the machine. The check proves it, guards aside."""
+
+    once: str = Field(description="Server event that is sent exactly once on every way to a final state")
+
+
 class Emit(Node):
     """Send a server event to the client. A field that is not given is taken from the context variable of its name."""
 
@@ -194,6 +200,7 @@ class MachineFile(Node):
     doc: str = Field("", description="What the machine is for, in a few lines")
     context: dict[Name, Variable] = Field(default_factory=dict, description="What an instance remembers")
     events: Events = Field(default_factory=Events, description="The events it knows, by who sends them")
+    promises: list[Promise] = Field(default_factory=list, description="What holds for every way through the machine")
     initial: Name = Field(description="State it starts in")
     on: dict[str, list[Transition]] = Field(default_factory=dict, description="Rows that hold in every state")
     states: dict[Name, State] = Field(description="Its states")

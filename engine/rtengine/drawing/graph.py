@@ -34,6 +34,11 @@ class Label:
     text: str
     mark: Mark = ""
 
+    @property
+    def signed(self) -> str:
+        """So that what is added or removed can be told without colours, too."""
+        return {"added": "+ ", "removed": "− "}.get(self.mark, "") + self.text
+
 
 @dataclass(frozen=True)
 class Arrow:
@@ -91,7 +96,9 @@ def _ends(definition: Definition, row: Row) -> Iterator[tuple[str, str]]:
     source, target = row.source or ANY, row.target
     if source != target and target.startswith(source + "."):
         for path, place in definition.places.items():
-            if place.parent == source and not place.state.final and not (target + ".").startswith(path + "."):
+            beside = place.parent == source and not (target + ".").startswith(path + ".")
+            own = any(other.when is None for other in place.state.on.get(row.event, ()))
+            if beside and not own and not place.state.final:
                 yield path, target
     else:
         yield source, target

@@ -83,7 +83,7 @@ def _node(box: Box) -> dict[str, Any]:
 
 
 def _edge(name: str, arrow: Arrow) -> dict[str, Any]:
-    lines = [label.text for label in arrow.labels]
+    lines = [label.signed for label in arrow.labels]
     wide = max((width(line, LABEL_SIZE) for line in lines), default=0) + 6
     label = {"text": "\n".join(lines), "width": wide, "height": LINE_HEIGHT * len(lines) + 2}
     return {"id": name, "sources": [arrow.source], "targets": [arrow.target], "labels": [label]}

@@ -61,7 +61,7 @@ class LlamaSettings(BaseModel):
     threads: int = Field(1, ge=1, description="CPU threads; more than one suffers when other models share the CPU")
     batch: int = Field(128, ge=16, description="Prompt tokens read at a time; other answers pause meanwhile")
     max_tokens: int = Field(256, ge=1, description="Longest answer where the client sets no limit")
-    temperature: float = Field(0.2, ge=0, le=2, description="Sampling temperature; 0 always takes the likeliest token")
+    temperature: float = Field(0, ge=0, le=2, description="Sampling temperature; 0 always takes the likeliest token")
     top_p: float = Field(0.9, gt=0, le=1, description="Sample among the likeliest tokens that make up this share")
     seed: int | None = Field(None, ge=0, description="Fix the sampling")
 

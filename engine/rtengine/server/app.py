@@ -217,7 +217,7 @@ def run(
         return Sessions(profile, machines, detector, toolbox.catalog, observation)
 
     sessions = Current(make(profile, machines))
-    reloader = Reloader(profile, machines, sessions, make) if reload else None
+    reloader = Reloader(profile, machines, sessions, make, notices(observation)) if reload else None
 
     def ready(address: str) -> None:
         name, _, number = address.rpartition(":")
@@ -257,6 +257,11 @@ async def _main(
     finally:
         rates.close()
         observation.close()
+
+
+def notices(observation: Observation) -> Callable[[str], None]:
+    """Where to say what whoever looks at the live view should know."""
+    return observation.view.inspector.notice if observation.view else lambda text: None
 
 
 def prepare(profile: Profile, pull: bool) -> None:

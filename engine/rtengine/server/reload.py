@@ -57,12 +57,19 @@ class Reloader:
     """Watches the files of a profile and of its machines. ``make`` builds the factory for what they say now."""
 
     def __init__(
-        self, profile: Profile, machines: Machines, current: Current, make: Callable[[Profile, Machines], Factory]
+        self,
+        profile: Profile,
+        machines: Machines,
+        current: Current,
+        make: Callable[[Profile, Machines], Factory],
+        notice: Callable[[str], None] = lambda text: None,
     ) -> None:
+        """``notice`` gets what whoever looks at the live view should know."""
         self._started = profile
         self._last = load_profile(profile.path)  # options may have changed what the server was started with
         self._current = current
         self._make = make
+        self._notice = notice
         self.files = files_of(profile, machines)
         """Resolved paths of everything that is watched."""
 
@@ -87,7 +94,7 @@ class Reloader:
             # away from the event loop: compiling takes longer than a piece of audio lasts
             profile, machines = await asyncio.to_thread(self._read)
         except RtengineError as error:
-            _refused(error)
+            self._refused(error)
             return False
         self.files = files_of(profile, machines)
         for part in KEPT:
@@ -96,8 +103,22 @@ class Reloader:
         self._last = profile
         renewed = replace(self._started, **{part: getattr(profile, part) for part in RELOADED})
         self._current.factory = self._make(renewed, machines)
-        log.info("reloaded for new sessions", extra={"fields": {"changed": [shown(path) for path in changed]}})
+        names = [shown(path) for path in changed]
+        log.info("reloaded for new sessions", extra={"fields": {"changed": names}})
+        self._notice(f"new sessions have {', '.join(names) or 'the files'} as changed")
         return True
+
+    def _refused(self, error: RtengineError) -> None:
+        findings: Sequence[Finding] = error.findings if isinstance(error, FileError) else ()
+        for found in findings:
+            if found.severity == "error":
+                hint = f"; {found.hint}" if found.hint else ""
+                self._complain(f"{found.file}:{found.line}:{found.col}: {found.code} {found.message}{hint}")
+        self._complain(f"not reloaded: {error.message}; new sessions have the last good files")
+
+    def _complain(self, text: str) -> None:
+        log.error(text)
+        self._notice(text)
 
     def _read(self) -> tuple[Profile, Machines]:
         profile = load_profile(self._started.path)
@@ -126,12 +147,3 @@ def files_of(profile: Profile, machines: Machines) -> frozenset[Path]:
 def folders(files: Iterable[Path]) -> Sequence[Path]:
     """An editor may write a new file in the place of the old one, so the folders are watched."""
     return sorted({path.parent for path in files})
-
-
-def _refused(error: RtengineError) -> None:
-    findings: Sequence[Finding] = error.findings if isinstance(error, FileError) else ()
-    for found in findings:
-        if found.severity == "error":
-            hint = f"; {found.hint}" if found.hint else ""
-            log.error(f"{found.file}:{found.line}:{found.col}: {found.code} {found.message}{hint}")
-    log.error(f"not reloaded: {error.message}; new sessions have the last good files")

@@ -8,6 +8,7 @@ from rtengine.chart.checks.flow import Flow
 from rtengine.chart.checks.machine import Machine, Subject
 from rtengine.chart.checks.names import check_names
 from rtengine.chart.checks.peers import check_peers
+from rtengine.chart.checks.promises import check_promises
 from rtengine.chart.checks.reachability import check_reachability
 from rtengine.chart.checks.rows import rows
 from rtengine.chart.checks.steps import check_steps
@@ -31,5 +32,6 @@ def check(machines: Mapping[str, Machine], roles: Collection[str], vocabulary: V
         flow = Flow(subject, written)
         check_steps(subject, written, flow)
         check_reachability(subject, written, flow)
+        check_promises(subject, flow)
     check_peers(subjects, roles)
     return [finding for subject in subjects.values() for finding in subject.findings]

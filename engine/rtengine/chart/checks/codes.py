@@ -61,6 +61,9 @@ CODES: dict[str, Rule] = {
     "SM505": Rule("A function is not known"),
     "SM506": Rule("Arguments of a function do not fit"),
     "SM507": Rule("Operands do not fit each other"),
+    # promises
+    "SM701": Rule("A way to a final state does not send what was promised"),
+    "SM702": Rule("What is to be sent once may be sent twice"),
     # between machines
     "SM601": Rule("A machine is not known"),
     "SM602": Rule("An event is sent to a machine that does not declare it"),

@@ -48,6 +48,17 @@ class Flow:
         """Whether the machine can come to rest in the leaf: no eventless row is sure to lead on."""
         return all(row.row.when is not None for row in self._chain(leaf, "always"))
 
+    def takeable(self, leaf: str) -> list[Row]:
+        """Every row that may be taken in the leaf, guards aside."""
+        place = self._subject.places[leaf]
+        done = self._by_place[place.parent, "done", ""] if place.state.final and place.parent else []
+        found = [*self._until_sure(done), *self._chain(leaf, "always")]
+        if (place.state.final and not place.parent) or not self.resting(leaf):
+            return found
+        found += [row for scope in upwards(leaf) for row in self._by_place[scope, "after", ""]]
+        found += [row for event in self._awaited(leaf) for row in self._chain(leaf, "on", event)]
+        return list(dict.fromkeys(found))
+
     def _begin(self) -> None:
         subject = self._subject
         initial = subject.document.initial
