@@ -28,6 +28,7 @@ help:
 	@echo 'make format  let ruff lay out the code'
 	@echo 'make schemas  write the JSON Schemas that editors use for YAML files'
 	@echo 'make drawings  draw the machines for the documentation'
+	@echo 'make editor  fetch the YAML language server that the tests of the schemas drive (npm)'
 	@echo 'make docs    write the pages that are made from the code'
 
 run: $(VENV)/.installed
@@ -67,6 +68,9 @@ types: $(VENV)/.tested
 format: $(VENV)/.tested
 	$(BIN)/ruff check --fix engine cli tests
 	$(BIN)/ruff format engine cli tests
+
+editor:
+	npm ci --prefix tests/editor
 
 drawings: $(VENV)/.tested
 	$(BIN)/python -m tests.structure.drawings

@@ -1,6 +1,6 @@
 """The scenario runner of the engine, strict about what is sent: every event is just as the API types it.
 
-The steps are documented in `rtengine.scenarios.document`; a new one goes there, into `scenarios/step.py` and `world.py`.
+The steps are documented in `rtengine.scenarios.document`; a new one goes there, and into `step.py` and `world.py`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from rtengine.chart.load import check_machines
+from rtengine.chart.load import check_machines, load_machines
+from rtengine.chart.matrix import table
 from rtengine.chart.overlay import LayeredFile
 from rtengine.errors import RtengineError
 from rtengine.profile.layers import shown
@@ -39,12 +40,15 @@ def check(
         list[Path] | None,
         typer.Argument(
             metavar="[PATH]...",
-            help="Machine files, profiles, scenarios, or folders of them; else ./machines and ./profiles, else what is shipped.",
+            help="Machine files, profiles, scenarios, or folders; else ./machines and ./profiles, else those shipped.",
             show_default=False,
         ),
     ] = None,
     format: Annotated[Format, typer.Option("--format", help="How findings are written.")] = Format.full,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
+    answers: Annotated[
+        bool, typer.Option("--matrix", help="Also print which state of a machine answers which client event.")
+    ] = False,
 ) -> None:
     """Check machine files, profiles and scenarios. Exit status 1 when there are errors."""
     files = list(dict.fromkeys(_files(paths or _default_folders())))
@@ -54,8 +58,21 @@ def check(
         typer.echo(FORMATS[format.value](findings))
     if format is Format.full:
         typer.echo(_summary(len(files), findings), err=bool(failed))
+    if answers and not any(finding.severity == "error" for finding in findings):
+        for text in _matrices(files):
+            typer.echo("\n" + text)
     if failed:
         raise typer.Exit(1)
+
+
+def _matrices(files: Iterable[Path]) -> Iterator[str]:
+    """Of the machine files among them that answer client events."""
+    for path in files:
+        if not {"profile", "steps"} & SourceFile.read(path).plain().keys():
+            role, machines = machine_set(path)
+            definition = load_machines(machines, VOCABULARY)[role]
+            if definition.client:
+                yield f"{shown(path)}\n{table(definition)}"
 
 
 def check_files(files: Iterable[Path]) -> list[Finding]:

@@ -32,6 +32,32 @@ class PipelineName(StrEnum):
     dora = "dora"
 
 
+Reload = Annotated[
+    bool,
+    typer.Option(
+        "--reload", help="Watch the profile and the machine files: new sessions get what they say, if it is right."
+    ),
+]
+Pipeline = Annotated[
+    PipelineName | None,
+    typer.Option(help="Models in threads of the server or in the nodes of a dataflow, instead of the profile's."),
+]
+Dataflow = Annotated[
+    Path | None, typer.Option(dir_okay=False, exists=True, help="Dataflow to run; see `rtengine dataflow`.")
+]
+Record = Annotated[
+    Path | None,
+    typer.Option(file_okay=False, help="Folder to write a journal of each session into; see `rtengine replay`."),
+]
+RecordAudio = Annotated[RecordedAudio, typer.Option(help="Whether journals hold the sound, or its length alone.")]
+Inspect = Annotated[
+    bool, typer.Option("--inspect", help="Serve the live view of all sessions, for this machine alone.")
+]
+InspectRemote = Annotated[
+    bool, typer.Option("--inspect-remote", help="Serve the live view for others too, who need the token it prints.")
+]
+
+
 def run(
     profile: Annotated[
         str, typer.Option("--profile", "-p", help="Name of a shipped profile, or path of a file.")
@@ -45,33 +71,13 @@ def run(
         LogFormat, typer.Option(help="Lines for a person, or a JSON object a line.")
     ] = LogFormat.pretty,
     pull: Annotated[bool, typer.Option("--pull/--no-pull", help="Fetch the weights that are missing.")] = True,
-    reload: Annotated[
-        bool,
-        typer.Option(
-            "--reload", help="Watch the profile and the machine files: new sessions get what they say, if it is right."
-        ),
-    ] = False,
-    pipeline: Annotated[
-        PipelineName | None,
-        typer.Option(help="Models in threads of the server or in the nodes of a dataflow, instead of the profile's."),
-    ] = None,
-    dataflow: Annotated[
-        Path | None,
-        typer.Option(dir_okay=False, exists=True, help="Dataflow to run; see `rtengine dataflow`."),
-    ] = None,
-    record: Annotated[
-        Path | None,
-        typer.Option(file_okay=False, help="Folder to write a journal of each session into; see `rtengine replay`."),
-    ] = None,
-    record_audio: Annotated[
-        RecordedAudio, typer.Option(help="Whether journals hold the sound, or its length alone.")
-    ] = RecordedAudio.drop,
-    inspect: Annotated[
-        bool, typer.Option("--inspect", help="Serve the live view of all sessions, for this machine alone.")
-    ] = False,
-    inspect_remote: Annotated[
-        bool, typer.Option("--inspect-remote", help="Serve the live view for others too, who need the token it prints.")
-    ] = False,
+    reload: Reload = False,
+    pipeline: Pipeline = None,
+    dataflow: Dataflow = None,
+    record: Record = None,
+    record_audio: RecordAudio = RecordedAudio.drop,
+    inspect: Inspect = False,
+    inspect_remote: InspectRemote = False,
 ) -> None:
     """Start a server."""
     from rtengine.server.app import run as serve
@@ -86,11 +92,8 @@ def run(
     def on_ready(bound_host: str, bound_port: int) -> None:
         if log_format is LogFormat.pretty:
             typer.echo(banner(loaded, bound_host, bound_port))
-        if observation.view is not None:
-            # also among JSON lines, which go elsewhere: nobody could know the token otherwise
+        if observation.view is not None:  # told in any format: nobody could know the token otherwise
             typer.echo(f"  live view  {base_url(bound_host, bound_port)}/inspect{'#' + token if token else ''}")
-        if record is not None:
-            typer.echo(f"  journals   {record}  (sound: {record_audio.value})")
 
     raise typer.Exit(
         serve(

@@ -61,6 +61,14 @@ class Caller:
         assert event is not None
         return event
 
+    async def answers(self, count: int) -> None:
+        """Wait until so many responses have ended."""
+        async with self._arrived:
+            await asyncio.wait_for(self._arrived.wait_for(lambda: self._count("response.done") >= count), 60)
+
+    def _count(self, kind: str) -> int:
+        return sum(event["type"] == kind for event in self.events)
+
     async def say(self, name: str, silence: float = 1.0) -> None:
         """A recording at the speed of speech, and silence behind it."""
         with wave.open(str(RECORDINGS / name)) as file:
@@ -87,7 +95,7 @@ async def spoken_turns(caller: Caller) -> None:
     await caller.say("please_stop_24k.wav")
     await caller.send("conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=300)
     await caller.until("conversation.item.truncated")
-    await caller.until("response.done", len(caller.events) - 1)
+    await caller.answers(3)
 
 
 async def written_turns(caller: Caller) -> None:
@@ -107,16 +115,15 @@ async def written_turns(caller: Caller) -> None:
     await caller.send("conversation.item.delete", item_id="item_that_never_was")
     await caller.send("response.cancel")
     before = len(caller.events)
-    await caller.send(
-        "response.create", response={"conversation": "none", "input": [], "instructions": "Count to 100."}
-    )
+    aside = {"conversation": "none", "input": [], "instructions": "Count to 100."}
+    await caller.send("response.create", response=aside)
     await caller.until("response.output_text.delta", before)
     await caller.send("response.cancel", response_id=(await caller.until("response.created", before))["response"]["id"])
     await caller.until("response.done", before)
 
 
 async def push_to_talk(caller: Caller) -> None:
-    """The client ends the turns, in telephone sound."""
+    """The client ends the turns: one with speech, one without any."""
     sound = {"format": {"type": "audio/pcm", "rate": RATE}, "turn_detection": None}
     await caller.send("session.update", session={"type": "realtime", "audio": {"input": sound}})
     await caller.until("session.updated")
@@ -142,15 +149,21 @@ def main() -> None:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             url = next(line.split()[-1] for line in server.stdout if "WebSocket" in line)
-            for conversation in CONVERSATIONS:
-                known = set(Path(folder).iterdir())
-                asyncio.run(converse(f"{url}?model=default", conversation))
-                (written,) = set(Path(folder).iterdir()) - known
-                target = HERE / f"{conversation.__name__}.jsonl"
-                waited = wait_for_end(written)
-                target.write_text(waited, encoding="utf-8")
-                print(f"{target.name}: {len(waited):,} characters")
-            server.terminate()
+            try:
+                for conversation in CONVERSATIONS:
+                    record(f"{url}?model=default", conversation, Path(folder))
+            finally:
+                server.terminate()
+
+
+def record(url: str, conversation: Callable[[Caller], Awaitable[None]], folder: Path) -> None:
+    known = set(folder.iterdir())
+    asyncio.run(converse(url, conversation))
+    (written,) = set(folder.iterdir()) - known
+    target = HERE / f"{conversation.__name__}.jsonl"
+    text = wait_for_end(written)
+    target.write_text(text, encoding="utf-8")
+    print(f"{target.name}: {len(text):,} characters")
 
 
 def wait_for_end(journal: Path) -> str:

@@ -49,7 +49,8 @@ def test_everything_that_is_no_code_travels_along(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     for kind in ("machines", "profiles"):
-        expected = {f"rtengine/{kind}/{path.name}" for path in (ROOT / kind).iterdir() if path.is_file()}
+        files = (path for path in (ROOT / kind).rglob("*") if path.is_file())
+        expected = {f"rtengine/{path.relative_to(ROOT).as_posix()}" for path in files}
         assert expected
         assert expected <= names
     data = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +11,10 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from rtengine.chart.load import check_machines
 from rtengine.profile.load import load_profile
 from rtengine.profile.shipped import shipped_files
+from rtengine.session.vocabulary import VOCABULARY
 from rtengine_cli.child import Child
 from rtengine_cli.main import app
 
@@ -28,10 +29,12 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_profiles_shown_load(tmp_path: Path) -> None:
-    shutil.copy(shipped_files("machines")["turn"], tmp_path / "my-turn.yaml")
     shown = blocks("yaml")
-    assert len(shown) == 2
-    for text in shown:
+    assert len(shown) == 3
+    (machine,) = (text for text in shown if text.startswith("extends: turn\n"))
+    (tmp_path / "my-turn.yaml").write_text(machine, encoding="utf-8")
+    assert check_machines({**shipped_files("machines"), "turn": tmp_path / "my-turn.yaml"}, VOCABULARY) == []
+    for text in (text for text in shown if text != machine):
         name = text.split("\n", 1)[0].removeprefix("profile: ")
         path = tmp_path / f"{name}.yaml"
         path.write_text(text, encoding="utf-8")

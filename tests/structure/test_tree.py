@@ -115,7 +115,11 @@ def _texts() -> Iterator[Path]:
             continue
         paths = [top] if top.is_file() else sorted(top.rglob("*"))
         yield from (
-            path for path in paths if path.is_file() and (path.suffix in TEXTS or path.name in ("Makefile", "run"))
+            path
+            for path in paths
+            if path.is_file()
+            and "node_modules" not in path.parts
+            and (path.suffix in TEXTS or path.name in ("Makefile", "run"))
         )
 
 

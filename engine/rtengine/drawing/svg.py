@@ -29,9 +29,9 @@ def svg(graph: Graph) -> str:
     laid = laid_out(graph)
     boxes = {box.id: box for box in _every(graph.boxes)}
     wide, high = laid["width"], laid["height"] + (LEGEND_HEIGHT if graph.legend else 0)
-    size, title = f'width="{wide:g}" height="{high:g}"', quoteattr(graph.title)
+    size, box = f'width="{wide:g}" height="{high:g}"', f'viewBox="0 0 {wide:g} {high:g}"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {wide:g} {high:g}" role="img" aria-label={title}>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box} role="img" aria-label={quoteattr(graph.title)}>',
         f"<style>{STYLE}</style>",
         f'<rect {size} rx="8" fill="#ffffff"/>',
         *_nodes(laid, boxes, 0.0, 0.0, 0),

@@ -8,7 +8,6 @@ CODES: dict[str, str] = {
     "SC101": "A profile or a machine file that is not there",
     "SC102": "A server event that is not known",
     "SC103": "An action that is not known",
-    "SC104": "A machine or a state that is not known",
     "SC105": "What the session starts with is not a session of the API",
     "SC201": "Something did not happen as the step says",
     "SC202": "A step broke the session",

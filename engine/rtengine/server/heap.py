@@ -1,7 +1,7 @@
 """Giving memory back to the system.
 
-A session's audio comes in thousands of small pieces. When it ends they are free, but glibc keeps the pages for itself, and
-a server that sees many sessions seems to leak. Asked to, it returns them.
+A session's audio comes in thousands of small pieces. When it ends they are free, but glibc keeps the pages to itself,
+and a server that sees many sessions seems to leak. Asked to, it returns them.
 """
 
 from __future__ import annotations

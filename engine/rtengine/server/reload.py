@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from watchfiles import awatch
+from watchfiles import Change, awatch
 
 from rtengine.chart.load import Machines, load_machines
 from rtengine.errors import RtengineError
@@ -25,6 +25,7 @@ from rtengine.session.vocabulary import VOCABULARY
 from rtengine.source.finding import FileError, Finding
 
 log = logging.getLogger("rtengine.reload")
+logging.getLogger("watchfiles").setLevel(logging.WARNING)
 
 RELOADED = ("doc", "session", "machines", "limits")
 """Parts of a profile that new sessions have from its file."""
@@ -78,12 +79,13 @@ class Reloader:
         while stop is None or not stop.is_set():
             watched = self.files
             try:
-                async for changes in awatch(*folders(watched), stop_event=stop, recursive=False):
-                    changed = [path for path in watched if any(str(path) == name for _, name in changes)]
-                    if changed:
-                        await self.reload(sorted(changed))
-                        if self.files != watched:
-                            break  # other files count now
+                # the filter also keeps a log that is written into such a folder from being a change
+                async for changes in awatch(
+                    *folders(watched), watch_filter=_only(watched), stop_event=stop, recursive=False
+                ):
+                    await self.reload(sorted({Path(name) for _, name in changes}))
+                    if self.files != watched:
+                        break  # other files count now
             except OSError as error:
                 log.error(f"files are no longer watched: {error}")
                 return
@@ -142,6 +144,11 @@ def files_of(profile: Profile, machines: Machines) -> frozenset[Path]:
     found = {layer.path.resolve() for layer in Layers.read(profile.path).chain}
     found |= {Path(name).resolve() for definition in machines.values() for name in definition.files}
     return frozenset(found)
+
+
+def _only(files: frozenset[Path]) -> Callable[[Change, str], bool]:
+    names = frozenset(map(str, files))
+    return lambda change, path: path in names
 
 
 def folders(files: Iterable[Path]) -> Sequence[Path]:

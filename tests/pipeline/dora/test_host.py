@@ -65,9 +65,9 @@ async def test_a_turn_goes_through_the_dataflow_and_nothing_is_left_behind(
         assert sum(len(result.audio) for result in audio) == 2 * 24000 * 300 // 1000
         shared = [pid for pid in [os.getpid(), *processes] if "/dev/shm/" in maps(pid)]
         assert shared == []
-        assert any(entry.name.startswith("rtengine-dora-") for entry in tmp_path.iterdir())
+        assert any(name.startswith("rtengine-dora-") for name in os.listdir(tmp_path))
     assert not any(map(alive, processes))
-    assert [entry.name for entry in tmp_path.iterdir()] == ["talker.yaml"]
+    assert os.listdir(tmp_path) == ["talker.yaml"]
 
 
 def maps(pid: int) -> str:
@@ -94,17 +94,30 @@ async def test_a_cancelled_job_is_silent_at_once_and_its_session_goes_on(tmp_pat
         assert got.of("never") == []
 
 
-async def test_jobs_fail_and_the_next_turn_works_whatever_breaks(tmp_path: Path) -> None:
+NODE = "--stage generate"
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [(NODE, signal.SIGKILL, 2.0), (NODE, signal.SIGSTOP, 2.0), ("dora daemon", signal.SIGKILL, 2.0)],
+        pytest.param(
+            [
+                ("dora coordinator", signal.SIGKILL, 2.0),
+                ("dora.keeper", signal.SIGKILL, 2.0),
+                ("dora daemon", signal.SIGSTOP, 7.0),
+            ],
+            marks=pytest.mark.soak,
+        ),
+    ],
+    ids=["likely", "rare"],
+)
+async def test_jobs_fail_and_the_next_turn_works_whatever_breaks(
+    tmp_path: Path, faults: list[tuple[str, signal.Signals, float]]
+) -> None:
     got = Patient()
     async with running(profile(tmp_path)) as host:
-        for number, (words, how, within) in enumerate(
-            [
-                ("--stage generate", signal.SIGKILL, 2.0),
-                ("--stage generate", signal.SIGSTOP, 2.0),
-                ("dora daemon", signal.SIGKILL, 2.0),
-                ("dora coordinator", signal.SIGKILL, 2.0),
-            ]
-        ):
+        for number, (words, how, within) in enumerate(faults):
             host.submit(say(f"broken {number}", "slow"), got)
             await got.until(lambda number=number: bool(got.of(f"broken {number}")))  # type: ignore[misc]
             began = time.monotonic()
@@ -129,7 +142,6 @@ async def test_sessions_are_spread_over_replicas_and_move_when_one_dies(tmp_path
     async with running(profile(tmp_path, replicas={"generate": 2})) as host:
         used = {host._replica("generate", f"session {number}") for number in range(50)}
         assert len(used) == 2
-        await eventually(lambda: all(replica.ready for replica in host._replicas.values()))
         first = host._replica("generate", "s1")
         assert first is not None and host._replica("generate", "s1") is first
         os.kill(first.pid, signal.SIGKILL)
@@ -181,7 +193,7 @@ async def test_a_model_that_cannot_be_loaded_is_told_in_its_own_words(tmp_path: 
 async def test_a_killed_server_leaves_nothing_behind(tmp_path: Path) -> None:
     port = free_port("127.0.0.1")
     arguments = ["run", "--profile", "scripted", "--pipeline", "dora", "--port", str(port)]
-    server = subprocess.Popen(
+    server = subprocess.Popen(  # noqa: ASYNC220
         [sys.executable, "-m", "rtengine_cli", *arguments],
         env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
@@ -198,4 +210,4 @@ async def test_a_killed_server_leaves_nothing_behind(tmp_path: Path) -> None:
         server.wait()
         server.stdout.close()
     await eventually(lambda: not any(map(alive, processes)))
-    await eventually(lambda: list(tmp_path.iterdir()) == [])
+    await eventually(lambda: not [name for name in os.listdir(tmp_path) if "dora" in name])

@@ -58,8 +58,8 @@ class _Once:
             self._arrive(made.destination, count, [*left, *own, *self._entries(made.entries)], row.path)
 
     def _arrive(self, leaf: str, count: int, emitted: Emitted, way: Path) -> None:
-        for place in emitted[max(0, 1 - count) :]:
-            self._tell("SM702", f"'{self._event}' may have been sent before, and is promised once", place)
+        for again in emitted[max(0, 1 - count) :]:
+            self._tell("SM702", f"'{self._event}' may have been sent before, and is promised once", again)
         now = min(2, count + len(emitted))
         place = self._subject.places[leaf]
         if place.state.final and not place.parent and now == 0:

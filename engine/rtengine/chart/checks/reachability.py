@@ -9,6 +9,7 @@ from rtengine.chart.checks.rows import Row, move
 from rtengine.chart.document import Raise
 from rtengine.chart.states import document_path
 from rtengine.source.finding import Path
+from rtengine.source.suggestion import nearest
 
 
 def check_reachability(subject: Subject, rows: list[Row], flow: Flow) -> None:
@@ -79,10 +80,24 @@ def _states(subject: Subject, flow: Flow, endless: set[str]) -> None:
         if path not in reached:
             if not place.parent or place.parent in reached:
                 message = f"the state '{path}' can never be entered"
-                subject.report("SM302", message, where, key=True, hint="add a row that leads to it, or remove it")
+                subject.report("SM302", message, where, key=True, hint=_meant(subject, path))
         elif stays and len(leaves) > 1 and path not in endless:
             message = f"the state '{path}' can never be left"
             subject.report("SM303", message, where, key=True, hint="mark it 'final: true' or add a row with a target")
+
+
+def _meant(subject: Subject, path: str) -> str:
+    """A state that only an extending file has may be a slip of the name of one it extends."""
+    place, file = subject.places[path], subject.machine.file
+    if file.source(document_path(path)) == file.names[-1]:
+        return "add a row that leads to it, or remove it"
+    extended = [
+        other.name
+        for known, other in subject.places.items()
+        if other.parent == place.parent and file.source(document_path(known)) != file.names[0]
+    ]
+    near = nearest(place.name, extended)
+    return f"did you mean '{near}'?" if near else "add a row that leads to it, or remove it"
 
 
 def _rows(subject: Subject, rows: list[Row], flow: Flow, endless: set[str]) -> None:

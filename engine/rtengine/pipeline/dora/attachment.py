@@ -48,6 +48,8 @@ class Event:
     id: str = ""
     metadata: Mapping[str, Any] | None = None
     payload: bytes = b""
+    type: str = ""
+    """Arrow's name for what the payload holds: ``uint8``, ``float``, ``string`` …"""
 
 
 class Attachment:
@@ -77,8 +79,11 @@ class Attachment:
     def open(self) -> bool:
         return self._node is not None
 
-    def send(self, output: str, metadata: Mapping[str, Any], payload: bytes) -> bool:
-        """Whether it could be sent. An output that the dataflow does not name swallows the message."""
+    def send(self, output: str, metadata: Mapping[str, Any], payload: Any) -> bool:
+        """Send bytes or an Arrow array, from any thread; whether it could be sent.
+
+        An output that the dataflow does not name swallows the message.
+        """
         node = self._node
         if node is None:
             return False
@@ -197,7 +202,8 @@ def _event(event: Mapping[str, Any]) -> Event:
         return Event(kind, str(event.get("id") or ""))
     if event["id"] == TICK:
         return Event(kind, TICK)
-    return Event(kind, str(event["id"]), event["metadata"], payload(event["value"]))
+    value = event["value"]
+    return Event(kind, str(event["id"]), event["metadata"], payload(value), "" if value is None else str(value.type))
 
 
 def payload(value: Any) -> bytes:

@@ -167,14 +167,14 @@ class DoraHost:
     async def _until_ready(self, run: _Run) -> None:
         trouble = asyncio.ensure_future(run.trouble())
         try:
-            while self.missing():
+            while not (self._replicas and all(replica.ready for replica in self._replicas.values())):
                 self._changed.clear()
                 changed = asyncio.ensure_future(self._changed.wait())
                 await asyncio.wait((changed, trouble), return_when=asyncio.FIRST_COMPLETED)
                 changed.cancel()
                 self._raise_failure(run.stack)
                 if trouble.done():
-                    raise ModelError(f"The dataflow did not start: {trouble.result()}.", self._last_words(run.stack))
+                    raise ModelError(f"The dataflow did not start: {trouble.result()}.", run.stack.last_words())
         finally:
             trouble.cancel()
             await asyncio.gather(trouble, return_exceptions=True)
@@ -185,9 +185,6 @@ class DoraHost:
                 raise ModelError(*replica.failure)
             if replica.deaths >= _DEATHS_AT_START:
                 raise ModelError(f"The node '{replica.name}' ends before it is ready.", stack.tail(replica.name))
-
-    def _last_words(self, stack: Stack) -> str:
-        return next((tail for node in self._flow.nodes if (tail := stack.tail(node))), "")
 
     async def _supervise(self) -> None:
         """Start the dataflow again whenever it ends, or has lost a node for good."""

@@ -39,7 +39,16 @@ MALFORMED = JobFailed("The server had an error while processing the request: a m
 class StageNode:
     """One stage in one process. Everything but the stage itself runs on the event loop."""
 
-    def __init__(self, stage: str, loader: Loader, workers: int = 1, silence_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        stage: str,
+        loader: Loader,
+        workers: int = 1,
+        silence_seconds: float = 0.0,
+        on_input: Callable[[Event], None] = lambda event: None,
+    ) -> None:
+        """``on_input`` gets what comes in by inputs of the node's own."""
+        self._on_input = on_input
         self._stage = stage
         self._loader = loader
         self._silence_seconds = silence_seconds
@@ -103,6 +112,12 @@ class StageNode:
         elif event.kind == "INPUT" and event.id == JOBS:
             assert event.metadata is not None
             self._message(event.metadata, event.payload)
+        elif event.kind == "INPUT":
+            self._on_input(event)
+
+    def send(self, output: str, value: Any, metadata: Mapping[str, Any]) -> bool:
+        """Send by an output of the node's own; from any thread. Whether it could be sent."""
+        return self._attachment.send(output, metadata, value)
 
     def _tick(self) -> None:
         if os.getppid() != self._parent:
@@ -198,13 +213,18 @@ def serve(stage: str, loader: Loader, workers: int = 1, silence_seconds: float =
     ``loader`` makes the ``Stage`` (``rtengine.pipeline.stage``) and tells its progress. A model whose library keeps the
     interpreter busy for longer than a second at a time says for how long in ``silence_seconds``.
     """
+    return run(lambda: StageNode(stage, loader, workers, silence_seconds))
+
+
+def run(make: Callable[[], StageNode]) -> int:
+    """Run the node that ``make`` makes on the event loop; the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr, force=True)
 
-    async def main() -> None:
-        await StageNode(stage, loader, workers, silence_seconds).run()
+    async def serve_node() -> None:
+        await make().run()
 
     try:
-        asyncio.run(main())
+        asyncio.run(serve_node())
     except ModelError as error:
         log.error("%s", error.message)
         return 1

@@ -23,6 +23,8 @@ log = logging.getLogger("rtengine.dora")
 
 STOP_SECONDS = 15.0
 _TAIL = 12
+_RESTARTING = "restarting node after failure"
+_RESTARTS_AT_START = 3
 _LINE = re.compile(r"^\d\d:\d\d:\d\d\s+(?P<level>\S+)\s+(?P<node>\[?[\w.-]+\]?):\s(?P<text>.*)$")
 _LEVELS = {"ERROR": logging.ERROR, "WARN": logging.WARNING}
 # What dora says of every dynamic node, while all is well.
@@ -49,6 +51,7 @@ class Stack:
     def __init__(self, process: asyncio.subprocess.Process, on_wait: Callable[[str], None]) -> None:
         self._process = process
         self._on_wait = on_wait
+        self._restarts: dict[str, int] = {}
         self._tails: dict[str, deque[str]] = {}
         loop = asyncio.get_running_loop()
         self._up: asyncio.Future[Up] = loop.create_future()
@@ -79,7 +82,7 @@ class Stack:
         """Wait until the server can attach. Raises ``ModelError`` when the stack ends before."""
         await asyncio.wait((self._up, self._trouble), return_when=asyncio.FIRST_COMPLETED)
         if self._trouble.done():
-            raise ModelError(f"The dataflow did not start: {self._trouble.result()}.")
+            raise ModelError(f"The dataflow did not start: {self._trouble.result()}.", self.last_words())
         return self._up.result()
 
     async def trouble(self) -> str:
@@ -106,6 +109,11 @@ class Stack:
     def tail(self, node: str) -> str:
         """The last lines that a node has written."""
         return "\n".join(self._tails.get(node, ()))
+
+    def last_words(self) -> str:
+        """Those of the node that was started most often."""
+        node = max(self._tails, key=lambda name: self._restarts.get(name, 0), default="")
+        return self.tail(node)
 
     async def _read(self) -> None:
         assert self._process.stdout is not None
@@ -142,7 +150,15 @@ class Stack:
             level = _BY_NODE.get(text.partition(" ")[0], logging.DEBUG)
         elif not any(noise in text for noise in _NOISE):
             level = _LEVELS.get(match["level"], logging.DEBUG)
+            if _RESTARTING in text:
+                self._restarting(node)
         log.log(level, "%s: %s", node, text)
+
+    def _restarting(self, node: str) -> None:
+        """The other nodes wait for this one, and dora starts it again for ever."""
+        self._restarts[node] = self._restarts.get(node, 0) + 1
+        if not self._up.done() and self._restarts[node] >= _RESTARTS_AT_START:
+            self._fail(f"the node '{node}' ends as soon as it is started")
 
 
 def dora_command() -> str:

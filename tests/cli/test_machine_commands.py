@@ -1,0 +1,123 @@
+"""The commands for people who change machines: test, draw, and check of what extends and what is promised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from rtengine.errors import RtengineError
+from rtengine.profile.shipped import shipped_variants
+from rtengine_cli.main import app
+
+pytestmark = pytest.mark.unit
+
+TURN = "extends: turn\nstates: {listening: {exit: [{call: stop_playing}]}}\n"
+SCENARIO = "doc: A beginning\nmachines: {turn: ../mine.yaml}\nsteps:\n  - expect: [session.created]\n"
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}).invoke(app, arguments)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text(TURN, encoding="utf-8")
+    Path("scenarios").mkdir()
+    Path("scenarios/begin.yaml").write_text(SCENARIO, encoding="utf-8")
+    return tmp_path
+
+
+def test_scenarios_beside_a_machine_are_run() -> None:
+    result = invoke("test", "mine.yaml")
+    assert result.exit_code == 0, result.output
+    assert "passed  scenarios/begin.yaml  A beginning\n" in result.output
+    assert "1 scenario, 0 failed" in result.output
+
+
+def test_a_failure_is_shown_with_its_place() -> None:
+    Path("scenarios/begin.yaml").write_text(SCENARIO + "  - expect: [error]\n", encoding="utf-8")
+    result = invoke("test", "mine.yaml")
+    assert result.exit_code == 1
+    assert "FAILED  scenarios/begin.yaml" in result.output
+    assert "scenarios/begin.yaml:5:14: error SC201 error was not sent" in result.output
+
+
+def test_rows_that_no_scenario_takes_are_named() -> None:
+    row = "extends: turn\non:\n  session.changed:\n    - do: []\n"
+    Path("mine.yaml").write_text(row, encoding="utf-8")
+    result = invoke("test", "mine.yaml")
+    assert result.exit_code == 0
+    assert "mine.yaml: 0/1 rows, 0/0 states\nmine.yaml:4: not taken: turn: session.changed\n" in result.output
+    assert invoke("test", "mine.yaml", "--complete").exit_code == 1
+
+
+def test_a_broken_machine_fails_and_is_told() -> None:
+    Path("mine.yaml").write_text(TURN.replace("stop_playing", "stop_plying"), encoding="utf-8")
+    result = invoke("test", "mine.yaml")
+    assert result.exit_code == 1
+    assert "SM402 unknown action 'stop_plying'" in result.output
+
+
+def test_without_a_scenario_it_is_said_where_they_go() -> None:
+    Path("scenarios/begin.yaml").unlink()
+    result = invoke("test", "mine.yaml")
+    assert isinstance(result.exception, RtengineError)
+    assert "--scenarios DIR" in result.exception.hint
+
+
+def test_the_shipped_variants_pass_by_default() -> None:
+    result = invoke("test", "--complete")
+    assert result.exit_code == 0, result.output
+    assert f"{len(shipped_variants())} scenarios, 0 failed" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "head"), [("x.svg", b"<svg "), ("x.png", b"\x89PNG"), ("x.mmd", b"stateDiagram-v2\n")]
+)
+def test_the_suffix_tells_the_format(name: str, head: bytes) -> None:
+    assert invoke("draw", "mine.yaml", "-o", name).exit_code == 0
+    assert Path(name).read_bytes().startswith(head)
+
+
+def test_all_machines_are_drawn_without_a_name() -> None:
+    output = invoke("draw").stdout
+    assert output.startswith("flowchart LR\n")
+    assert '    s_turn -->|"turn.barge_in"| s_response\n' in output
+
+
+def test_changes_need_a_file_that_extends() -> None:
+    assert "s_listening changed" in invoke("draw", "mine.yaml", "--changes").stdout
+    result = invoke("draw", "turn", "--changes")
+    assert isinstance(result.exception, RtengineError)
+
+
+def test_what_an_extending_file_does_to_others_is_told_of_it() -> None:
+    Path("mine.yaml").write_text("extends: turn\nremove: [events.peer.session.changed]\n", encoding="utf-8")
+    result = invoke("check", "mine.yaml")
+    assert result.exit_code == 1
+    assert "'turn' declares no peer event 'session.changed'" in result.output
+    assert "= note: beside mine.yaml" in result.output
+
+
+def test_the_matrix_has_blanks() -> None:
+    Path("mine.yaml").write_text("extends: session\n", encoding="utf-8")
+    lines = invoke("check", "mine.yaml", "--matrix").stdout.splitlines()
+    draining = next(line for line in lines if line.startswith("draining"))
+    assert draining.split()[1:] == ["-", "yes", "when", "yes"]
+
+
+def test_a_promise_that_is_broken_by_an_extending_file_is_told_at_its_row() -> None:
+    text = (
+        "extends: response\nstates:\n  lost: {final: true}\n  active:\n    on:\n      fault:\n        - target: lost\n"
+    )
+    Path("mine.yaml").write_text(text, encoding="utf-8")
+    output = invoke("check", "mine.yaml", "--format", "concise").output
+    assert "mine.yaml:7:11: error SM701 this way ends in 'lost' without 'response.done', which is promised" in output
+
+
+def test_a_scenario_is_checked_too() -> None:
+    Path("scenarios/begin.yaml").write_text(SCENARIO.replace("expect", "expcet"), encoding="utf-8")
+    assert "scenarios/begin.yaml:4:5: error SC013" in invoke("check", "scenarios", "--format", "concise").output
