@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -78,41 +77,48 @@ def _matrices(files: Iterable[Path]) -> Iterator[str]:
 def check_files(files: Iterable[Path]) -> list[Finding]:
     """All findings. A machine file is checked in its place among the machines of the default profile."""
     findings: list[Finding] = []
+    sets = _Sets()
     for path in files:
         try:
             document = SourceFile.read(path, shown(path)).plain()
             if "steps" in document:
                 read_scenario(Path(shown(path)))
             else:
-                findings += _check_profile(path) if "profile" in document else _check_machine(path)
+                findings += sets.profile(path) if "profile" in document else sets.machine(path)
         except FileError as error:
             findings += error.findings
     return in_order(findings)
 
 
-def _check_machine(path: Path) -> list[Finding]:
-    role, files = machine_set(path)
-    usual = {finding.place for finding in _usual_findings(Path.cwd())}
-    own = LayeredFile.read(files[role], VOCABULARY.find).names
-    return [
-        found if found.file in own or found.place in usual else replace(found, note=f"beside {own[0]}")
-        for found in check_machines(files, VOCABULARY)
-    ]
+class _Sets:
+    """Sets of machines, each checked once: most machine files are checked among the same others."""
 
+    def __init__(self) -> None:
+        self._found: dict[frozenset[tuple[str, Path]], list[Finding]] = {}
 
-@cache
-def _usual_findings(folder: Path) -> tuple[Finding, ...]:
-    """What is found without any file of one's own; named as seen from the folder."""
-    return tuple(check_machines(default_set(), VOCABULARY))
+    def check(self, files: dict[str, Path]) -> list[Finding]:
+        key = frozenset(files.items())
+        if key not in self._found:
+            self._found[key] = check_machines(files, VOCABULARY)
+        return self._found[key]
 
+    def machine(self, path: Path) -> list[Finding]:
+        """Of one machine file and, as far as it is its doing, of those beside it."""
+        role, files = machine_set(path)
+        usual = {finding.place for finding in self.check(default_set())}
+        own = LayeredFile.read(files[role], VOCABULARY.find).names
+        return [
+            found if found.file in own or found.place in usual else replace(found, note=f"beside {own[0]}")
+            for found in self.check(files)
+        ]
 
-def _check_profile(path: Path) -> list[Finding]:
-    findings = check_profile(path)
-    try:
-        machines = machine_files(path)
-    except FileError:
-        return findings  # they tell why the profile cannot be read
-    return findings + (check_machines(short(machines), VOCABULARY) if machines else [])
+    def profile(self, path: Path) -> list[Finding]:
+        findings = check_profile(path)
+        try:
+            machines = machine_files(path)
+        except FileError:
+            return findings  # they tell why the profile cannot be read
+        return findings + (self.check(short(machines)) if machines else [])
 
 
 def _default_folders() -> list[Path]:

@@ -36,7 +36,6 @@ for command in (
     app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")
-app.add_typer(bench.app, name="bench")
 
 
 def _version(wanted: bool) -> None:

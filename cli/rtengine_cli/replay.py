@@ -13,7 +13,10 @@ import typer
 from rtengine.chart.load import load_machines
 from rtengine.observe import replay as replaying
 from rtengine.observe.entry import silent
+from rtengine.observe.journal import machine_entries
+from rtengine.observe.player import recorded_detector
 from rtengine.observe.recording import Recording, changed, machine_files, read
+from rtengine.observe.renewal import renewed
 from rtengine.protocol.codec import encode
 from rtengine.session.vocabulary import VOCABULARY
 from rtengine_cli.machine_set import short
@@ -28,6 +31,10 @@ def replay(
         Path | None,
         typer.Option(file_okay=False, exists=True, help="Folder whose machine files take the recorded ones' place."),
     ] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Instead of comparing: write the journal as the machines would make it now."),
+    ] = None,
 ) -> None:
     """Feed a recorded session to the machines, and compare what comes out to the byte.
 
@@ -40,8 +47,16 @@ def replay(
         typer.echo(f"note: {name} is not what it was when the session was recorded", err=True)
     if not recording.complete:
         typer.echo("note: the journal breaks off before the session's end", err=True)
+    detector = recorded_detector(recording)
+    if write is not None:
+        entries = machine_entries(files, definitions)
+        lines = list(renewed(recording, definitions, entries, detector))
+        write.touch(mode=0o600)
+        write.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        typer.echo(f"written: {write}")
+        return
     began = time.perf_counter()
-    difference = replaying.replay(recording, definitions, replaying.recorded_detector(recording))
+    difference = replaying.replay(recording, definitions, detector)
     seconds = time.perf_counter() - began
     if difference is None:
         typer.echo(_same(recording, seconds))

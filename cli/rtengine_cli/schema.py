@@ -8,9 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from rtengine.chart.document import MachineFile
+from rtengine.chart.overlay import LayeredFile
+from rtengine.chart.schema import machine_schema
 from rtengine.profile.schema import profile_schema
+from rtengine.profile.shipped import shipped_files, shipped_variants
 from rtengine.scenarios.document import ScenarioFile
+from rtengine.session.vocabulary import VOCABULARY
 
 
 class Kind(StrEnum):
@@ -32,8 +35,9 @@ def text(kind: Kind) -> str:
         found = ScenarioFile.model_json_schema()
         found["title"] = "rtengine scenario"
     else:
-        found = MachineFile.model_json_schema()
-        found["title"] = "rtengine machine"
+        files = {**shipped_files("machines"), **shipped_variants()}
+        docs = {name: LayeredFile.read(path, VOCABULARY.find).plain().get("doc", "") for name, path in files.items()}
+        found = machine_schema(VOCABULARY, {name: " ".join(str(doc).split()) for name, doc in docs.items()})
     return (
         json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **found}, indent=1, ensure_ascii=False)
         + "\n"

@@ -161,6 +161,13 @@ def test_a_chain_that_leads_nowhere_is_refused(tmp_path: Path, files: dict[str, 
     assert finding.message.startswith(told)
 
 
+@pytest.mark.parametrize("value", ["[base.yaml]", "~", "3"])
+def test_only_one_file_can_be_extended(tmp_path: Path, value: str) -> None:
+    paths = written(tmp_path, mine=f"extends: {value}\n")
+    (finding,) = check_machines({"phone": paths["mine"]}, VOCABULARY)
+    assert (finding.code, finding.line) == ("SM010", 1)
+
+
 def test_what_remove_misses_has_a_hint(tmp_path: Path) -> None:
     paths = written(tmp_path, mine="extends: base.yaml\nremove:\n  - states.idle.on.call.dail\n")
     (finding,) = LayeredFile.read(paths["mine"]).findings

@@ -12,7 +12,7 @@ from rtengine.pipeline.dora.host import DoraHost
 from rtengine.pipeline.local import LocalHost
 from rtengine.profile.load import load_profile
 from rtengine.server.app import pipeline_host
-from rtengine_cli.bench import table
+from rtengine_cli.bench_pipeline import table
 from rtengine_cli.main import app
 from rtengine_cli.run import PipelineName, with_pipeline
 

@@ -133,6 +133,13 @@ def test_keys_are_completed(editor: Editor) -> None:
     assert {"entry", "exit", "on", "always", "after", "invoke", "states"} <= {item["label"] for item in items}
 
 
+def test_words_are_completed(editor: Editor) -> None:
+    path = beside("machines", "words.yaml")
+    editor.open(path, HEAD + "extends: \nstates:\n  listening:\n    exit:\n      - call: \n")
+    assert {"turn", "still-there"} <= {item["label"] for item in editor.at("completion", path, 1, 9)["items"]}
+    assert "stop_playing" in {item["label"] for item in editor.at("completion", path, 5, 14)["items"]}
+
+
 def test_a_key_tells_what_it_is_for(editor: Editor) -> None:
     path = beside("machines", "told.yaml")
     editor.open(path, HEAD + "extends: turn\nstates:\n  listening:\n    exit: []\n")

@@ -23,7 +23,7 @@ from rtengine_cli.child import Child
 
 pytestmark = pytest.mark.models
 
-QUESTIONS = ("capital_of_france_24k.wav", "go_somewhere_24k.wav", "three_cards_16k.wav")
+QUESTIONS = ("capital_of_france_24k.wav", "go_somewhere_24k.wav", "cold_hearted_16k.wav")
 RATE = 24000
 CHUNK = RATE // 10 * 2
 LAST = "rate_limits.updated"

@@ -10,6 +10,7 @@ import pytest
 from tests import scenario
 from tests.observe.recorded import SCENARIOS, recording
 from tests.session.machines import MACHINES
+from tests.session.test_random_sequences import Wanderer
 from typer.testing import CliRunner
 
 from rtengine.chart.load import load_machines
@@ -17,6 +18,7 @@ from rtengine.errors import RtengineError
 from rtengine.observe.journal import Journal, Recorder
 from rtengine.observe.recording import changed, machine_files, read
 from rtengine.observe.replay import replay
+from rtengine.session.effects import Disconnected
 from rtengine.session.vocabulary import VOCABULARY
 from rtengine_cli.main import app
 from rtengine_cli.replay import first_difference
@@ -135,3 +137,17 @@ def test_the_first_value_that_differs_is_named() -> None:
 
 def test_there_are_scenarios_to_record() -> None:
     assert len(SCENARIOS) > 20
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_sessions_replay_to_the_byte(seed: int, tmp_path: Path) -> None:
+    recorder, journals = Recorder(tmp_path, audio=bool(seed % 2)), list[Journal]()
+    with recording(recorder, journals):
+        wanderer = Wanderer(seed)
+        for _ in range(150):
+            wanderer.step()
+        wanderer.world.receive(Disconnected())
+    recorder.close()
+    recorded = read(journals[0].path)
+    assert recorded.complete
+    assert replay(recorded, MACHINES) is None

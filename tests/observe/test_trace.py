@@ -22,7 +22,7 @@ def traced(name: str, steps: int = 3000) -> tuple[Trace, list[dict[str, Any]]]:
     traces = []
 
     def make(setup: Any) -> list[Any]:
-        traces.append(Trace(setup.session.id, 0, lambda trace, text: told.append(json.loads(text)), steps))
+        traces.append(Trace(setup.session.id, 0, lambda trace, text: told.extend(json.loads(f"[{text or ''}]")), steps))
         return list(traces[-1:])
 
     with watched(make):
@@ -98,7 +98,7 @@ def test_jobs_and_timers_that_are_over_are_not_standing() -> None:
 
 def test_long_texts_are_cut() -> None:
     told: list[str] = []
-    trace = Trace("sess_1", 0, lambda trace, text: told.append(text))
+    trace = Trace("sess_1", 0, lambda trace, text: told.append(text or ""))
     trace._keep({"t": 0.0, "in": {"in": "client", "event": {"type": "x", "text": "a" * 5000}}, "rows": [], "out": []})
     assert len(told[0]) < LONGEST + 200
     assert "(5000 characters)" in told[0]
@@ -131,13 +131,16 @@ def test_a_listener_is_told_of_sessions_steps_and_notices() -> None:
     inspector.listen(listener := lambda session, text: heard.append((session, json.loads(text))))
     trace = inspector.trace("sess_1", MACHINES)
     trace._keep({"t": 0.0, "in": {"in": "start"}, "rows": [], "out": []})
+    trace.over()
     inspector.leave(listener)
     trace._keep({"t": 1.0, "in": {"in": "start"}, "rows": [], "out": []})
     assert [(session, told["kind"]) for session, told in heard] == [
         (None, "hello"),
         (None, "session"),
         ("sess_1", "step"),
+        (None, "session"),
     ]
+    assert heard[-1][1]["session"]["ended"]
     assert heard[0][1]["notices"] == ["machines/turn.yaml has a mistake"]
     history = json.loads(inspector.history("sess_1") or "")
     assert [step["n"] for step in history["steps"]] == [1, 2]

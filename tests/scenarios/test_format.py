@@ -118,6 +118,17 @@ def test_a_profile_gives_the_session_and_its_limits(tmp_path: Path) -> None:
     assert findings(tmp_path, text) == []
 
 
+def test_a_profile_without_a_voice_speaks_not(tmp_path: Path) -> None:
+    text = """\
+        profile: text
+        steps:
+          - expect: [session.created]
+          - client: {type: response.create, response: {output_modalities: [audio]}}
+          - expect: [{type: error, error: {param: response.output_modalities}}]
+        """
+    assert findings(tmp_path, text) == []
+
+
 def test_a_name_stands_for_one_value() -> None:
     bound: dict[str, object] = {}
     compare(

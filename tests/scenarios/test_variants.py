@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.scenario import StrictWorld
+from tests.session import test_random_sequences
+from tests.session.test_random_sequences import Wanderer, check_promises
 
 from rtengine.chart.coverage import Coverage
 from rtengine.chart.instance import Instance
@@ -15,6 +17,7 @@ from rtengine.chart.plan import Plan
 from rtengine.profile.load import load_profile
 from rtengine.profile.shipped import shipped_files, shipped_variants
 from rtengine.scenarios.run import read_scenario, run_scenario
+from rtengine.session.effects import Disconnected
 from rtengine.session.vocabulary import VOCABULARY
 from rtengine.source.report import full
 
@@ -53,6 +56,20 @@ def test_its_scenario_takes_all_of_its_rows(name: str) -> None:
     assert not findings, full(findings)
     definition = machines[part_of(name)]
     assert [row for row in coverage.tally(definition).untaken if row.file == definition.file] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_sequence_of_events_keeps_the_promises_of_the_api(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    machines = load_machines({**shipped_files("machines"), part_of(name): VARIANTS[name]}, VOCABULARY)
+    monkeypatch.setattr(test_random_sequences, "MACHINES", machines)
+    for seed in range(5):
+        wanderer = Wanderer(seed)
+        for _ in range(200):
+            wanderer.step()
+        wanderer.world.receive(Disconnected())
+        assert wanderer.world.session.closed
+        assert not wanderer.world.timers
+        check_promises(wanderer.world.everything)
 
 
 @pytest.mark.parametrize("name", NAMES)

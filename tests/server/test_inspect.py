@@ -172,3 +172,12 @@ async def test_what_no_page_asks_ends_the_feed(message: str | bytes) -> None:
         with pytest.raises(ConnectionClosed) as caught:
             await client.recv()
         assert caught.value.rcvd is not None and caught.value.rcvd.code == 1008
+
+
+async def test_a_server_that_stops_closes_the_views() -> None:
+    async with viewed() as (server, _):
+        client = await server.connect(FEED)
+        await told(client)
+    with pytest.raises(ConnectionClosed) as caught:
+        await client.recv()
+    assert caught.value.rcvd is not None and caught.value.rcvd.code == 1001

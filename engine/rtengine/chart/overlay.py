@@ -61,8 +61,11 @@ class LayeredFile:
         """Raises FileError when a file of the chain cannot be read, is not there or is in the chain already."""
         paths = [path]
         chain = [SourceFile.read(path)]
-        while isinstance(reference := chain[-1].plain().get(EXTENDS), str):
-            file, folder = chain[-1], paths[-1].parent
+        while EXTENDS in (document := chain[-1].plain()):
+            file, folder, reference = chain[-1], paths[-1].parent, document[EXTENDS]
+            if not isinstance(reference, str):
+                message = "should be the name of a shipped machine, or the path of a file"
+                raise FileError([file.finding("SM010", message, (EXTENDS,))])
             try:
                 base = find(reference, folder)
             except RtengineError as error:

@@ -74,8 +74,10 @@ class Inspector:
         told = encode({"kind": "trace", "session": trace.summary(), "before": before})
         return f'{told[:-1]},"steps":[{",".join(steps)}]}}'  # the steps are JSON already
 
-    def _step(self, trace: Trace, text: str) -> None:
-        if self._listeners:
+    def _step(self, trace: Trace, text: str | None) -> None:
+        if text is None:
+            self._tell({"kind": "session", "session": trace.summary()})
+        elif self._listeners:
             message = f'{{"kind":"step","id":"{trace.id}","step":{text}}}'
             for listener in list(self._listeners):
                 listener(trace.id, message)

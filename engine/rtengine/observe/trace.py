@@ -25,9 +25,11 @@ QUIET_SECONDS = 1.0
 
 
 class Trace:
-    """Watches one session. ``tell`` gets every step as it is shown, in JSON text."""
+    """Watches one session. ``tell`` gets every step as it is shown, in JSON text, and None at the end."""
 
-    def __init__(self, session_id: str, machines: int, tell: Callable[[Trace, str], None], steps: int = STEPS) -> None:
+    def __init__(
+        self, session_id: str, machines: int, tell: Callable[[Trace, str | None], None], steps: int = STEPS
+    ) -> None:
         self.id = session_id
         self.machines = machines
         """Which machines it runs, by the inspector's number for them."""
@@ -76,6 +78,7 @@ class Trace:
     def over(self) -> None:
         self._flush()
         self.ended = True
+        self._tell(self, None)
 
     # --- within
 

@@ -6,6 +6,7 @@ because its answers are inputs too: given again, they lead to the same outputs.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ from rtengine.session.input_audio import DetectorFactory
 from rtengine.session.rates import RateLimits, RateName
 from rtengine.session.session import Input, Session
 from rtengine.tools.catalog import Catalog
+
+log = logging.getLogger("rtengine.session")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class Step:
 
 
 class Watcher(Protocol):
-    """Told of every step. It raises nothing and is quick: the session waits for it."""
+    """Told of every step. It is quick: the session waits for it. One that raises is not told any more."""
 
     def before(self, given: Given, now: float) -> None:
         """An input is about to be handled. Handling may change it."""
@@ -121,7 +124,7 @@ class WatchedSession:
     """Has everything of a session that its shell uses."""
 
     def __init__(self, setup: Setup, detector: DetectorFactory, rates: RateLimits, watchers: Sequence[Watcher]) -> None:
-        self._watchers = watchers
+        self._watchers = list(watchers)
         self._step = Step(0.0)
         self._over = False
         self._session = Session(
@@ -168,8 +171,7 @@ class WatchedSession:
             return handle()
         step, self._step = self._step, Step(now)  # what was told while the session was made belongs to its first step
         self._step.told = step.told if isinstance(given, Started) else Told()
-        for watcher in self._watchers:
-            watcher.before(given, now)
+        self._each(lambda watcher: watcher.before(given, now))
         began = time.perf_counter()
         try:
             self._step.effects = handle()
@@ -183,10 +185,17 @@ class WatchedSession:
 
     def _finish(self, step: Step) -> None:
         self._over = step.fault is not None or self._session.closed
-        for watcher in self._watchers:
-            watcher.after(step)
-            if self._over:
-                watcher.over()
+        self._each(lambda watcher: watcher.after(step))
+        if self._over:
+            self._each(lambda watcher: watcher.over())
+
+    def _each(self, tell: Callable[[Watcher], None]) -> None:
+        for watcher in list(self._watchers):
+            try:
+                tell(watcher)
+            except Exception:
+                self._watchers.remove(watcher)
+                log.exception("watcher failed", extra={"session_id": self.id})
 
     def _take(self, instance: Instance, plan: Plan, source: str) -> None:
         parent = instance.parent.number if instance.parent else None

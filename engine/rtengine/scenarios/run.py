@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 
 from rtengine.chart.definition import Definition
 from rtengine.errors import RtengineError
+from rtengine.models.abilities import Abilities
 from rtengine.profile.load import Profile, load_profile, machine_files
 from rtengine.profile.settings import Limits
 from rtengine.profile.shipped import find, shipped_files
@@ -113,9 +114,16 @@ def setting_of(scenario: Scenario) -> Setting:
         intent=document.intent,
         dialect=document.dialect,
         limits=limits,
-        abilities=document.abilities,
+        abilities=document.abilities or (_abilities(profile) if profile is not None else None),
         tools=_catalog(document.tools or Tools()),
         base=profile.session.model_copy(deep=True, update=CONNECTION) if profile is not None else None,
+    )
+
+
+def _abilities(profile: Profile) -> Abilities:
+    """By the parts that the profile has models for."""
+    return Abilities(
+        chat="chat" in profile.models, speech="voice" in profile.models, transcription="transcriber" in profile.models
     )
 
 

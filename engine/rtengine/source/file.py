@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -52,10 +53,7 @@ class SourceFile:
         if len(text) > MAX_BYTES:
             raise _refused(name, prefix, Problem("003", f"the file is larger than {MAX_BYTES} bytes", 0, 0))
         try:
-            root = compose(text)
-            if not isinstance(root, MappingNode):
-                raise Unreadable(Problem("001", "a mapping of keys to values is expected here", 0, 0))
-            return cls(name, text, Tree(root))
+            return cls(name, text, _tree(text))
         except Unreadable as error:
             lines = LINE_BREAK.split(text)
             raise FileError([_finding(name, prefix, problem, lines) for problem in error.problems]) from error
@@ -107,6 +105,15 @@ class SourceFile:
         if isinstance(node, ScalarNode) and node.style not in ("|", ">") and end.line == start.line:
             return start.line, start.column, max(1, end.column - start.column)
         return start.line, start.column, _word(self.lines, start.line, start.column)
+
+
+@lru_cache(maxsize=32)
+def _tree(text: str) -> Tree:
+    """Composing is slow, and one command reads the same files again and again. Nobody changes a tree."""
+    root = compose(text)
+    if not isinstance(root, MappingNode):
+        raise Unreadable(Problem("001", "a mapping of keys to values is expected here", 0, 0))
+    return Tree(root)
 
 
 def _is_empty(node: Node) -> bool:

@@ -122,6 +122,8 @@ class Stack:
                 self._message(json.loads(raw))
         finally:
             self._fail(f"its keeper ended with status {await self._process.wait()}")
+            if self._up.done():  # a keeper that was killed has left its directory
+                await asyncio.to_thread(shutil.rmtree, Path(self._up.result().overlay).parent, ignore_errors=True)
 
     def _message(self, message: dict[str, object]) -> None:
         match message:

@@ -200,10 +200,11 @@ export class Lanes {
     pen.globalAlpha = 1;
     const start = Math.max(left, NAMES);
     const took = bar.end !== null && (bar.kind.startsWith("job") || bar.kind === "timer") ? ` ${seconds(bar.end - bar.t)}` : "";
-    const label = bar.label + took + (bar.how === "cancelled" ? " ✕" : "");
-    if (right - start > pen.measureText(label).width + 8) {
+    const whole = bar.label + took + (bar.how === "cancelled" ? " ✕" : "");
+    const fitting = [whole, bar.label].find((label) => right - start > pen.measureText(label).width + 8);
+    if (fitting) {
       pen.fillStyle = hue.ink;
-      pen.fillText(label, start + 4, y + 12);
+      pen.fillText(fitting, start + 4, y + 12);
     }
   }
 }

@@ -34,7 +34,8 @@ const feed = new Feed({
   session(told) {
     sessions.set(told.session.id, told.session);
     list();
-    if ($("newest").checked && live) watch(told.session.id);
+    if (told.session.id === session?.id) session = told.session;
+    else if ($("newest").checked && live && !told.session.ended) watch(told.session.id);
   },
   notice: (told) => notice(told.text),
   machines(told) {
@@ -219,9 +220,11 @@ function showRunning(standing) {
   }));
   $("jobs").replaceChildren(
     ...[...standing.jobs.values()].map((each) => running(each.stage, owner(each), seconds(standing.t - each.t), null, "runs")),
-    ...standing.ended.map((each) => running(each.stage, owner(each), `${each.how} after ${seconds(each.end - each.t)}`, null, each.how)),
+    ...standing.ended.map((each) => running(each.stage, owner(each), `${ENDS[each.how]} ${seconds(each.end - each.t)}`, null, each.how)),
   );
 }
+
+const ENDS = { done: "✓", cancelled: "✕", failed: "failed" };
 
 function running(name, owner, time, share, kind = "") {
   const item = document.createElement("li");
