@@ -151,14 +151,17 @@ async def test_with_a_token_nothing_is_told_before_it() -> None:
     async with viewed("right-token") as (server, inspector):
         inspector.trace("sess_1", MACHINES)
         async with server.connect(FEED) as client:
+            assert await told(client) == {"kind": "locked"}
             await client.send(json.dumps({"token": "right-token"}))
             assert (await told(client))["sessions"][0]["id"] == "sess_1"
         async with server.connect(FEED) as client:
+            assert await told(client) == {"kind": "locked"}
             await client.send(json.dumps({"token": "wrong-token"}))
             with pytest.raises(ConnectionClosed) as caught:
                 await client.recv()
             assert caught.value.rcvd is not None and caught.value.rcvd.code == 3000
         async with server.connect(FEED) as client:
+            assert await told(client) == {"kind": "locked"}
             await client.send(json.dumps({"watch": "sess_1"}))
             with pytest.raises(ConnectionClosed):
                 await client.recv()

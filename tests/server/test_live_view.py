@@ -123,6 +123,9 @@ async def test_beyond_this_machine_it_takes_the_token() -> None:
     async with server("--inspect-remote") as told, page() as view, caller(told) as client:
         address, _, token = told["live view"].partition("#")
         assert len(token) > 16
+        await view.open(address)
+        await view.until("!document.getElementById('ask').hidden")
+        await view.open("about:blank")
         await view.open(f"{address}#not-the-token")
         await view.until("!document.getElementById('ask').hidden")
         assert await view.value("document.querySelectorAll('.card').length") == 0

@@ -104,6 +104,12 @@ class System:
         """The machine that answers a client event."""
         return self._claims.get(client_event)
 
+    def release(self) -> None:
+        """Let go of all instances. They point back here: without this, only a garbage collection would free them."""
+        for instances in self._live.values():
+            instances.clear()
+        self._queue.clear()
+
     # --- for steps and instances --------------------------------------------------------------------------------------
 
     def send(self, sender: Instance, to: str, event: str, fields: dict[str, Any]) -> None:

@@ -85,6 +85,8 @@ class LiveView:
         try:
             if self._token is None:
                 viewer.welcome()
+            else:
+                viewer.ask()
             await door.wait_closed()
         finally:
             self._viewers.discard(viewer)
@@ -125,6 +127,10 @@ class Viewer:
         """It may see everything."""
         self._welcome = True
         self._inspector.listen(self.told)
+
+    def ask(self) -> None:
+        """It has to show its token first."""
+        self._send(encode({"kind": "locked"}))
 
     def leave(self) -> None:
         self._inspector.leave(self.told)

@@ -142,8 +142,11 @@ class Session:
             self._tell("turn", f"vad.{edge.kind}", edge)
 
     def _effects(self) -> list[Effect]:
-        if self._host.faults:
-            raise SessionFault(f"session {self.id} is broken") from self._host.faults[0]
+        broken = self._host.faults
+        if broken or self.closed:
+            self.system.release()
+        if broken:
+            raise SessionFault(f"session {self.id} is broken") from broken[0]
         return self._outbox.take()
 
     def _dispatch(self, event: Input) -> None:

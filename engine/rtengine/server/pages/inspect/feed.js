@@ -35,7 +35,8 @@ export class Feed {
 
   identify(token) {
     this.token = token;
-    this.connect();
+    if (this.socket.readyState === WebSocket.OPEN) this.send({ token });
+    else this.connect();
   }
 
   watch(id) {

@@ -31,6 +31,11 @@ const feed = new Feed({
     list();
     if (!session || $("newest").checked) newest();
   },
+  locked() {
+    if (feed.token) return;
+    link("token needed", "bad");
+    $("ask").hidden = false;
+  },
   session(told) {
     sessions.set(told.session.id, told.session);
     list();
