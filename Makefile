@@ -16,7 +16,7 @@ PYTEST  ?=
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help run demo test quick style types unit clients soak coverage lines weights format schemas docs clean
+.PHONY: help run demo test quick style types unit clients soak coverage lines weights format schemas drawings editor docs clean
 
 help:
 	@sed -n '2,4s/^#  *//p' Makefile

@@ -217,6 +217,29 @@ def test_a_language_the_transcriber_does_not_know_is_found(mine: Path) -> None:
     assert place(finding) == ("PF302", 6, 53)
 
 
+@pytest.mark.parametrize(
+    ("session", "expected"),
+    [
+        ("{prompt: {id: pmpt_1}}", ("PF306", 4, 11)),
+        ("{audio: {input: {transcription: {model: whisper-1, delay: low}}}}", ("PF306", 4, 61)),
+        ("{reasoning: {effort: high}}", ("PF302", 4, 11)),
+    ],
+)
+def test_what_every_client_would_be_refused_is_found(mine: Path, session: str, expected: tuple[str, int, int]) -> None:
+    assert place(the(check(mine, HEAD + f"session: {session}\n"))) == expected
+
+
+def test_a_reasoning_effort_is_for_a_model_that_has_one(mine: Path) -> None:
+    chat = "models: {chat: {adapter: openai, model: m, reasoning: true}}\n"
+    assert check(mine, HEAD + "session: {reasoning: {effort: high}}\n" + chat) == []
+
+
+def test_each_of_several_languages_has_to_be_known(mine: Path) -> None:
+    text = "models: {transcriber: {adapter: faster-whisper, model: tiny.en}}\n"
+    text += "session: {audio: {input: {transcription: {languages: [en, fr]}}}}\n"
+    assert place(the(check(mine, HEAD + text))) == ("PF302", 5, 59)
+
+
 def test_all_mistakes_are_found_at_once(mine: Path) -> None:
     text = (
         HEAD

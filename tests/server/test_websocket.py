@@ -45,11 +45,6 @@ async def test_a_session_is_created_on_either_path_and_greets_first(path: str) -
         ("?model=m", {"api-key": "sk-3"}, {"api_key": "sk-3"}),
         ("?model=m", {"Authorization": "Basic Zm9v"}, {"api_key": None}),
         ("?intent=transcription", {}, {"model": None, "intent": "transcription"}),
-        (
-            "?model=m",
-            {"OpenAI-Organization": "org-1", "OpenAI-Project": "proj-1", "OpenAI-Safety-Identifier": "u1"},
-            {"organization": "org-1", "project": "proj-1", "safety_identifier": "u1"},
-        ),
         ("?model=m%20n&unknown=1", {}, {"model": "m n", "dialect": "ga", "remote": "127.0.0.1"}),
     ],
 )

@@ -50,6 +50,18 @@ def test_a_tool_whose_name_is_taken_gets_its_servers_label() -> None:
     ]
 
 
+def test_a_tool_is_described_with_what_its_server_is_for() -> None:
+    told = McpListedTool(name="look", description="Look at it.", input_schema={})
+    tools = toolset(a=[told], b=[told], c=[McpListedTool(name="ring", input_schema={})])
+    servers = [server("a", server_description="The shop"), server("b"), server("c", server_description="A bell")]
+    offers = tools.offers(servers, outside=False)
+    assert [offer.function.description for offer in offers.values()] == [
+        "Look at it.\na: The shop",
+        "Look at it.",
+        "c: A bell",
+    ]
+
+
 def test_only_allowed_tools_are_offered() -> None:
     tools = toolset(a=[LOOK, BUY])
     named = tools.offers([server("a", allowed_tools=["buy"])], outside=False)

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from rtengine.models.jobs import ToolDone, ToolRequest
+from rtengine.models.ports import Cancel
 from rtengine.profile.load import load_profile
 from rtengine.protocol.codes import CODES
+from rtengine.tools.box import Toolbox
 from rtengine_cli.errors import page
 
 pytestmark = pytest.mark.unit
@@ -63,3 +66,19 @@ def test_the_profile_on_the_page_about_access_loads(tmp_path: Path) -> None:
     profile = load_profile(path, {"PHONE_KEY": "sk-phone-0123456789", "DESK_KEY": "sk-desk-0123456789"})
     assert (set(profile.keys), profile.prices.any) == ({"phone", "desk"}, True)
     assert profile.limits.per_key.sessions == 8
+
+
+def test_the_profile_and_the_tool_on_the_page_about_tools_work(tmp_path: Path) -> None:
+    text = (ROOT / "docs/tools.md").read_text("utf-8")
+    (profile,) = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (code,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "house.yaml").write_text(profile, encoding="utf-8")
+    (tmp_path / "lights.py").write_text(code, encoding="utf-8")
+    loaded = load_profile(tmp_path / "house.yaml", {"WEATHER_KEY": "sk-weather"})
+    box = Toolbox(loaded.tools, loaded.mcp_hosts)
+    try:
+        assert (set(box.catalog.functions), set(box.catalog.servers)) == ({"switch_light", "get_weather"}, {"calendar"})
+        request = ToolRequest("switch_light", '{"room": "hall", "on": true}')
+        assert list(box.run(request, Cancel())) == [ToolDone("The light in the hall is on now.")]
+    finally:
+        box.close()

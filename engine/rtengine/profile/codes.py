@@ -18,4 +18,5 @@ CODES: dict[str, str] = {
     "PF303": "An entry of `mcp_hosts` that is no host",
     "PF304": "Two tools with the same name",
     "PF305": "An MCP server that the session may not connect to",
+    "PF306": "A field of the session that no server has anything for",
 }

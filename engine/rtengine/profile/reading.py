@@ -56,6 +56,7 @@ class Reading:
             self._add(number, message, path, hint=hint)
         if self.file is not None and self.session is not None:
             self._check_models(self.session, self.file.models)
+            self._check_requests(self.session)
 
     @property
     def tools_folder(self) -> FilePath:
@@ -186,6 +187,26 @@ class Reading:
             place: Path = ("session", "audio", "input", "turn_detection", "type")
             self._add("302", "semantic_vad reads what was said, and needs a transcriber", place)
         known = getattr(self.settings.get("transcriber"), "languages", None)
-        language = heard.transcription and heard.transcription.language
-        if known is not None and language and language.lower().split("-")[0] not in known:
-            self._add("302", f"the transcriber does not know the language '{language}'", (*path, "language"))
+        if known is None or heard.transcription is None:
+            return
+        wanted = heard.transcription
+        named: list[tuple[str, Path]] = [(wanted.language, (*path, "language"))] if wanted.language else []
+        named += [(each, (*path, "languages", at)) for at, each in enumerate(wanted.languages or ())]
+        for language, place in named:
+            if language.lower().split("-")[0] not in known:
+                self._add("302", f"the transcriber does not know the language '{language}'", place)
+
+    def _check_requests(self, session: Session) -> None:
+        """What the machines refuse every client: a session that began with it could not be updated any more."""
+        heard = session.audio.input.transcription
+        if heard is not None and heard.delay is not None:
+            path: Path = ("session", "audio", "input", "transcription", "delay")
+            self._add("306", "no transcriber has a delay to set", path, key=True, hint="remove it")
+        if not isinstance(session, RealtimeSession):
+            return
+        if session.prompt is not None:
+            hint = "write what it says as `instructions`"
+            self._add("306", "no prompts are stored on the server", ("session", "prompt"), key=True, hint=hint)
+        if session.reasoning is not None and not getattr(self.settings.get("chat"), "reasoning", False):
+            hint = "if the model has one, say so: `reasoning: true` beside `adapter: openai`"
+            self._add("302", "the chat model has no reasoning effort", ("session", "reasoning"), key=True, hint=hint)

@@ -13,8 +13,6 @@ SUBPROTOCOL = "realtime"
 
 _KEY = "openai-insecure-api-key."
 _BETA = "openai-beta.realtime-v1"
-_ORGANIZATION = "openai-organization."
-_PROJECT = "openai-project."
 
 
 def connect_request(request: HttpRequest) -> ConnectRequest:
@@ -27,9 +25,6 @@ def connect_request(request: HttpRequest) -> ConnectRequest:
         intent=_intent(query.get("intent", "realtime")),
         api_key=api_key(request),
         dialect="beta" if beta else "ga",
-        organization=request.header("openai-organization") or _after(_ORGANIZATION, offered),
-        project=request.header("openai-project") or _after(_PROJECT, offered),
-        safety_identifier=request.header("openai-safety-identifier"),
         remote=request.remote,
     )
 

@@ -27,9 +27,6 @@ class ConnectRequest:
     api_key: str | None = field(default=None, repr=False)
     """Key or ephemeral secret, from whichever of the three places it was given in. Never logged."""
     dialect: DialectName = "ga"
-    organization: str | None = None
-    project: str | None = None
-    safety_identifier: str | None = None
     remote: str = ""
     """Address of the client's end of the connection."""
     visitor: Visitor = field(default_factory=Visitor)

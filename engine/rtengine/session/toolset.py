@@ -145,7 +145,7 @@ class Toolset:
             if name in taken:
                 name = plain_name(f"{server.server_label}_{tool.name}")
             kind: CallKind = "mcp_approval_request" if needs_approval(server, tool) else "mcp_call"
-            function = FunctionTool(name=name, description=tool.description, parameters=tool.input_schema)
+            function = FunctionTool(name=name, description=described(server, tool), parameters=tool.input_schema)
             yield Offer(function, kind, server.server_label, tool.name)
 
 
@@ -163,6 +163,12 @@ def address(tool: McpTool) -> McpAddress:
 def plain_name(name: str) -> str:
     """A name that every chat model takes."""
     return _NOT_IN_NAMES.sub("_", name)[:_LONGEST_NAME]
+
+
+def described(server: McpTool, tool: McpListedTool) -> str | None:
+    """What the chat model reads of a tool: its own description, and what its server is for."""
+    of_server = f"{server.server_label}: {server.server_description}" if server.server_description else ""
+    return "\n".join(part for part in (tool.description, of_server) if part) or None
 
 
 def allowed(server: McpTool, tool: McpListedTool) -> bool:
