@@ -20,6 +20,7 @@ from rtengine.protocol.parts import InputAudio, InputImage, InputText
 from rtengine.protocol.session import RealtimeSession
 from rtengine.session.context import UNHEARD, content, messages, newest, room, size, tokens
 from rtengine.session.conversation import Record
+from rtengine.session.usage import LOW_IMAGE_TOKENS
 
 pytestmark = pytest.mark.unit
 
@@ -86,6 +87,15 @@ def test_images_make_a_list_of_parts() -> None:
         {"type": "text", "text": "see"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk=", "detail": "low"}},
     ]
+
+
+def test_words_and_images_of_one_item_both_take_room() -> None:
+    image = InputImage(image_url="data:image/png;base64,aGk=", detail="low")
+    words = "What is on this picture?"
+    seen = Record(spoken(InputText(text=words), image))
+    (message,) = messages("", [seen])
+    assert size(message) >= size({"content": words})
+    assert tokens([seen]) == size(message) + LOW_IMAGE_TOKENS
 
 
 def test_the_instructions_come_first_and_none_are_no_message() -> None:

@@ -13,7 +13,7 @@ from rtengine.protocol.tools import FunctionChoice, ToolChoice
 from rtengine.session.calls import mcp_messages, whole_calls
 from rtengine.session.conversation import Record
 from rtengine.session.toolset import Offer
-from rtengine.session.usage import estimated_tokens
+from rtengine.session.usage import estimated_tokens, image_tokens
 
 UNHEARD = "[inaudible]"
 """Stands for speech that could not be transcribed, so that the model knows that something was said."""
@@ -39,7 +39,8 @@ def room(session: RealtimeSession, instructions: str, limit: int) -> Room:
 
 
 def tokens(records: Iterable[Record]) -> int:
-    return sum(size(message) for record in records for message in as_messages(record))
+    """Estimated tokens of records, their images included."""
+    return sum(sum(map(size, as_messages(record))) + image_tokens(record) for record in records)
 
 
 def newest(records: Sequence[Record], limit: int) -> list[Record]:
@@ -103,9 +104,9 @@ def content(record: Record) -> str | list[dict[str, Any]]:
 
 
 def size(message: ChatMessage) -> int:
-    """Estimated tokens of a message, its frame included."""
-    body = message.get("content")
-    text = body if isinstance(body, str) else ""
+    """Estimated tokens of a message's text, its frame included."""
+    body = message.get("content") or ""
+    text = body if isinstance(body, str) else "\n".join(part.get("text", "") for part in body)
     if message.get("tool_calls"):
         text += json.dumps(message["tool_calls"])
     return estimated_tokens(text) + 4

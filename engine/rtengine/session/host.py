@@ -8,11 +8,11 @@ from typing import Any
 
 from rtengine.chart.instance import Instance
 from rtengine.chart.plan import Plan
-from rtengine.models.jobs import Request, ToolRequest
+from rtengine.models.jobs import ToolRequest
 from rtengine.protocol.server import SERVER_EVENTS
 from rtengine.protocol.session import Session
 from rtengine.protocol.wire import WireModel
-from rtengine.session.data import SessionData
+from rtengine.session.data import Answer, SessionData
 from rtengine.session.early import EarlyJob
 from rtengine.session.effects import Send
 from rtengine.session.functions import Functions
@@ -111,24 +111,33 @@ class SessionHost:
         if service == "tool_list":
             return self._outbox.start(instance, prefix, ToolRequest(None, server=address(request["server"])))
         if service == "generate":
-            answer = self._data.answers[request["response_id"]]
-            early, self._data.early_answer = self._data.early_answer, None
-            return self._adopt_or_start(early, instance, prefix, generate_request(self._data, answer))
-        early, self._data.early_transcript = self._data.early_transcript, None
-        item_id = request["item_id"]
+            return self._generate(instance, prefix, self._data.answers[request["response_id"]])
+        return self._transcribe(instance, prefix, request["item_id"])
+
+    def _generate(self, instance: Instance, prefix: str, answer: Answer) -> str:
+        """Take over the answer that was begun on speculation if the chat model was asked the same; else start one."""
+        request = generate_request(self._data, answer)
+        if answer.response.conversation_id is None:  # beside the conversation: what was begun is not for it
+            return self._outbox.start(instance, prefix, request)
+        early, self._data.early_answer = self._data.early_answer, None
+        if early is not None and early.request == request:
+            return self._adopt(early, instance, prefix)
+        if early is not None:
+            self._outbox.cancel(early.job_id)
+        return self._outbox.start(instance, prefix, request)
+
+    def _transcribe(self, instance: Instance, prefix: str, item_id: str) -> str:
+        """Take over the transcription that was begun on speculation if it is of this item; else start one."""
+        early = self._data.early_transcript
         if early is not None and early.item_id == item_id:
-            return self._adopt_or_start(early, instance, prefix, early.request)
+            self._data.early_transcript = None
+            return self._adopt(early, instance, prefix)
         clip = self._data.conversation.records[item_id].clip
         if clip is None:
             raise LookupError(f"item {item_id} has no audio to transcribe")
-        return self._adopt_or_start(early, instance, prefix, transcribe_request(self._data.session, clip))
+        return self._outbox.start(instance, prefix, transcribe_request(self._data.session, clip))
 
-    def _adopt_or_start(self, early: EarlyJob | None, instance: Instance, prefix: str, request: Request) -> str:
-        """Take over the job that was begun on speculation if it was asked the same; else start one."""
-        if early is None or early.request != request:
-            if early is not None:
-                self._outbox.cancel(early.job_id)
-            return self._outbox.start(instance, prefix, request)
+    def _adopt(self, early: EarlyJob, instance: Instance, prefix: str) -> str:
         self._outbox.hand_over(early.job_id, instance, prefix)
         for result in early.results:
             instance.system.post(instance, event_name(prefix, result), result)
