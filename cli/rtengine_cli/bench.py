@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from rtengine_cli import bench_pipeline, bench_turns, bench_vad
+from rtengine_cli import bench_chart, bench_pipeline, bench_turns, bench_vad
 
 app = typer.Typer(help="Measure parts of the server on this machine.", no_args_is_help=True)
 app.command("vad")(bench_vad.vad)
 app.command("turns")(bench_turns.turns)
+app.command("chart")(bench_chart.chart)
 app.command("pipeline")(bench_pipeline.pipeline)

@@ -98,3 +98,12 @@ def test_semantic_vad_waits_for_a_speaker_who_thinks(monkeypatch: pytest.MonkeyP
     rows = [row for row in json.loads(done.output) if row["turn_detection"].startswith("semantic")]
     assert len(rows) == 6
     assert all(row["answers_into_pause"] <= 0.4 and row["lost"] == 0 for row in rows)
+
+
+def test_the_chart_is_measured_against_a_bare_table() -> None:
+    done = CliRunner().invoke(bench.app, ["chart", "--events", "1000", "--json"])
+    assert done.exit_code == 0, done.output
+    costs = json.loads(done.output)
+    assert costs["ratio"] == pytest.approx(costs["delta_us"] / costs["table_us"], abs=0.06)
+    assert costs["unhandled_us"] < costs["delta_us"]
+    assert "ratio" in CliRunner().invoke(bench.app, ["chart", "--events", "1000"]).output
