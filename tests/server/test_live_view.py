@@ -80,11 +80,11 @@ async def test_the_view_shows_a_session_as_it_is_and_as_it_was() -> None:
     async with server("--inspect") as told, page() as view:
         async with caller(told) as client:
             await look(view, told["live view"], client)
-            assert await view.value(state("session")) == "open"
+            assert await view.value(state("session")) == "open.serving"
             assert await view.value(state("turn")) == "listening.idle"
             assert re.fullmatch(r"\w+\.yaml:\d+", await view.value("document.getElementById('file').textContent"))
             await step_back_to_the_answer(view)
-        await view.until("document.querySelector('[data-machine=session] .state.on')?.dataset.state === 'open'")
+        await view.until("document.querySelector('[data-machine=session] .state.on')?.dataset.state === 'open.serving'")
         await view.value("document.getElementById('live').click()")
         await view.until(f"{state('session')} === 'ended'")
         assert view.complaints == []

@@ -62,5 +62,4 @@ class SessionData:
         """Make a configuration the session's own. The profile's tools are part of every session that converses."""
         if isinstance(session, RealtimeSession):
             session.tools = self.tools.with_own(session.tools)
-        self.tools.forget_failed()
         self.session = session

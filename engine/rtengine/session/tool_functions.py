@@ -10,9 +10,10 @@ from rtengine.protocol.items import (
     AssistantMessage,
     FunctionCall,
     FunctionCallOutput,
+    Item,
     McpApprovalRequest,
-    McpApprovalResponse,
     McpCall,
+    McpListTools,
     UserMessage,
 )
 from rtengine.protocol.response import ResponseCreateParams
@@ -74,34 +75,28 @@ class ToolFunctions:
         """Those of the items that the client has not deleted."""
         return [item_id for item_id in item_ids if item_id in self._data.conversation]
 
-    def left_to_client(self) -> bool:
-        """Whether a call since the user last spoke is the client's to run, and has no output yet."""
+    def client_calls(self) -> list[str]:
+        """Items of the calls made since the user last spoke that the client runs, and has given no output yet."""
         answered: set[str] = set()
+        left: list[str] = []
         for record in reversed(self._data.conversation.items()):
             item = record.item
             if isinstance(item, UserMessage):
-                return False
+                break
             if isinstance(item, FunctionCallOutput):
                 answered.add(item.call_id)
-            elif not isinstance(item, FunctionCall) or item.status != "completed" or item.call_id in answered:
-                continue
-            elif not self.runs_here(item.id or ""):
-                return True
-        return False
+            elif isinstance(item, FunctionCall) and item.status == "completed" and item.call_id not in answered:
+                left += [] if self.runs_here(item.id or "") else [item.id or ""]
+        return left
 
-    def goes_on(self, active: str | None, pending: int, quiet: bool) -> bool:
-        """Whether the session may go on from what tools have answered: nothing is under way or to be waited for."""
-        idle = active is None and pending == 0 and not quiet
-        return idle and not self.user_speaks() and not self.left_to_client()
-
-    def follows_approval(self) -> bool:
-        """Whether the client has given nothing since it answered an approval request."""
-        made = (AssistantMessage, FunctionCall, FunctionCallOutput, McpCall, McpApprovalRequest)
+    def newest_given(self) -> Item | None:
+        """The newest item of the conversation that neither an answer nor a tool has brought."""
+        brought = (AssistantMessage, FunctionCall, FunctionCallOutput, McpCall, McpApprovalRequest, McpListTools)
         items = [record.item for record in self._data.conversation.items()]
-        given = next((item for item in reversed(items) if not isinstance(item, made)), None)
-        return isinstance(given, McpApprovalResponse)
+        return next((item for item in reversed(items) if not isinstance(item, brought)), None)
 
     def user_speaks(self) -> bool:
+        """Whether an utterance of the user is under way, its pauses included."""
         return self._data.input.voiced
 
     def _tools(self, response_id: str | None) -> list[Tool]:

@@ -65,7 +65,7 @@ class Toolset:
         return any(not self.listings[tool.server_label].done for tool in tools if isinstance(tool, McpTool))
 
     def forget_failed(self) -> None:
-        """Servers that did not tell their tools are asked again."""
+        """Servers that did not tell their tools count as not asked."""
         self.listings = {label: listing for label, listing in self.listings.items() if not listing.failed}
 
     def offers(self, tools: Sequence[Tool], *, outside: bool) -> dict[str, Offer]:

@@ -50,10 +50,14 @@ class ToolActions:
             record.item.tools = [tool for tool in listing.tools if allowed(listing.server, tool)]
 
     def give_up_tool_list(self, instance: Instance, item_id: str) -> None:
-        """The server's tools stay unknown; the next `session.update` that names it asks again."""
+        """The server's tools stay unknown."""
         for listing in self._data.tools.listings.values():
             if listing.item_id == item_id:
                 listing.done = listing.failed = True
+
+    def forget_failed_lists(self, instance: Instance) -> None:
+        """Servers that did not tell their tools count as not asked."""
+        self._data.tools.forget_failed()
 
     def ask_approval(self, instance: Instance, item_id: str) -> None:
         self._data.tools.approvals.add(item_id)
