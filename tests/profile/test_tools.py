@@ -114,3 +114,15 @@ def test_an_mcp_server_of_the_session_needs_an_allowed_host(tmp_path: Path) -> N
 def test_an_entry_that_is_no_host_is_found(tmp_path: Path) -> None:
     found = findings(tmp_path, mcp_hosts=["mcp.example.com", "https://mcp.example.com/"])
     assert codes(found) == [("PF303", ("mcp_hosts", 1))]
+
+
+def test_a_tool_choice_names_a_tool_of_the_session(tmp_path: Path) -> None:
+    tools = [{"name": "weather", "run": HTTP}, {"name": "house", "run": MCP}]
+    mine = [{"type": "function", "name": "mine"}]
+    for name in ("weather", "mine"):
+        session = {"tools": mine, "tool_choice": {"type": "function", "name": name}}
+        assert findings(tmp_path, tools=tools, session=session) == []
+    assert findings(tmp_path, tools=tools, session={"tool_choice": {"type": "mcp", "server_label": "house"}}) == []
+    for choice in ({"type": "function", "name": "house"}, {"type": "mcp", "server_label": "weather"}):
+        found = findings(tmp_path, tools=tools, session={"tools": mine, "tool_choice": choice})
+        assert codes(found) == [("PF307", ("session", "tool_choice"))]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path as FilePath
 
 from rtengine.profile.document import ProfileFile
 from rtengine.protocol.session import RealtimeSession, Session
-from rtengine.protocol.tools import FunctionTool, McpTool
+from rtengine.protocol.tools import FunctionChoice, FunctionTool, McpChoice, McpTool
 from rtengine.source.finding import Path
 from rtengine.tools.address import HostRule, rule_for
 from rtengine.tools.settings import ToolSettings
@@ -73,3 +74,20 @@ def _session_tools(
         if isinstance(tool, McpTool) and (tool.server_url is None or rule_for(tool.server_url, rules) is None):
             message = f"the session may not connect to the MCP server '{tool.server_label}'"
             yield "305", message, path, "move it to `tools:`, or name its host in `mcp_hosts:`"
+    yield from _choice(session, own, {label for label in map(server_label, tools) if label is not None})
+
+
+def _choice(session: RealtimeSession, functions: AbstractSet[str], labels: AbstractSet[str]) -> Iterator[Mistake]:
+    """A choice of a tool that the session lacks would have every `session.update` of a client refused."""
+    choice = session.tool_choice
+    if isinstance(choice, FunctionChoice):
+        known = functions | {tool.name for tool in session.tools if isinstance(tool, FunctionTool)}
+        name = choice.name
+    elif isinstance(choice, McpChoice):
+        known = labels | {tool.server_label for tool in session.tools if isinstance(tool, McpTool)}
+        name = choice.server_label
+    else:
+        return
+    if name not in known:
+        message = f"the session's tools have no '{name}'"
+        yield "307", message, ("session", "tool_choice"), "choose one of the tools, or add it to `tools:`"

@@ -25,7 +25,7 @@ from rtengine.session.input_audio import padding_ms
 from rtengine.session.outbox import Outbox
 from rtengine.session.patience import silence_ms
 from rtengine.session.request import overflows
-from rtengine.session.tool_functions import PURE_OF_TOOLS, ToolFunctions, unknown_choice
+from rtengine.session.tool_functions import PURE_OF_TOOLS, ToolFunctions
 
 
 class Functions(ToolFunctions):
@@ -116,18 +116,6 @@ class Functions(ToolFunctions):
         if output is None or output.voice is None or not isinstance(session, RealtimeSession):
             return False
         return voice_name(output.voice) != voice_name(session.audio.output.voice)
-
-    def unknown_tool(self, params: ResponseCreateParams | None) -> str | None:
-        """The function, or the MCP server, that a response is told to call and does not have."""
-        session = self._data.session
-        if not isinstance(session, RealtimeSession):
-            return None
-        asked = params or ResponseCreateParams()
-        choice = session.tool_choice if asked.tool_choice is None else asked.tool_choice
-        if isinstance(choice, str):
-            return None
-        tools = session.tools if asked.tools is None else asked.tools
-        return unknown_choice(choice, tools)
 
     def unknown_call(self, params: ResponseCreateParams | None) -> str | None:
         """The first call that the client's own input answers and does not hold."""

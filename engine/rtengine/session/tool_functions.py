@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rtengine.models.jobs import ToolDone
@@ -18,7 +18,7 @@ from rtengine.protocol.items import (
 )
 from rtengine.protocol.response import ResponseCreateParams
 from rtengine.protocol.session import RealtimeSession
-from rtengine.protocol.tools import FunctionChoice, FunctionTool, McpChoice, McpTool, Tool
+from rtengine.protocol.tools import McpTool, Tool, ToolChoice
 from rtengine.session.data import SessionData
 from rtengine.session.toolset import ToolProblem
 
@@ -67,6 +67,21 @@ class ToolFunctions:
         """Why a client cannot have these tools; null when it can."""
         return self._data.tools.problem(tools or (), where)
 
+    def unknown_tool(self, choice: ToolChoice | None, tools: list[Tool] | None) -> str | None:
+        """The function, the MCP server or its tool that is to be called and is not among the tools; null if it is.
+
+        Null for a choice, or for tools, stands for the session's.
+        """
+        session = self._data.session
+        if not isinstance(session, RealtimeSession):
+            return None
+        wanted = session.tool_choice if choice is None else choice
+        return self._data.tools.unknown(wanted, session.tools if tools is None else tools)
+
+    def with_own_tools(self, tools: list[Tool] | None) -> list[Tool]:
+        """The profile's tools, which every session has, then the client's others."""
+        return self._data.tools.with_own(tools or ())
+
     def asks_approval(self, item_id: str) -> bool:
         """Whether the client has still to answer this approval request."""
         return item_id in self._data.tools.approvals
@@ -112,15 +127,6 @@ class ToolFunctions:
 
 
 # --- pure
-
-
-def unknown_choice(choice: FunctionChoice | McpChoice, tools: Sequence[Tool]) -> str | None:
-    """What a tool choice names and the tools do not have."""
-    if isinstance(choice, FunctionChoice):
-        known = {tool.name for tool in tools if isinstance(tool, FunctionTool)}
-        return None if choice.name in known else choice.name
-    labels = {tool.server_label for tool in tools if isinstance(tool, McpTool)}
-    return None if choice.server_label in labels else choice.server_label
 
 
 def without_tools() -> ResponseCreateParams:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from rtengine.models.jobs import McpAddress
 from rtengine.protocol.items import McpListedTool
-from rtengine.protocol.tools import ApprovalFilter, FunctionTool, McpTool, Tool, ToolFilter
+from rtengine.protocol.tools import ApprovalFilter, FunctionChoice, FunctionTool, McpTool, Tool, ToolChoice, ToolFilter
 from rtengine.tools.address import rule_for
 from rtengine.tools.catalog import Catalog
 
@@ -93,6 +93,22 @@ class Toolset:
         """The profile's tools, then the others. A client may repeat the profile's; it cannot take them away."""
         own: list[Tool] = list(self.catalog.tools())
         return own + [tool for tool in tools if tool not in own]
+
+    def unknown(self, choice: ToolChoice, tools: Sequence[Tool]) -> str | None:
+        """What a tool choice names and the tools do not have; None when they have it, or may have it."""
+        if isinstance(choice, str):
+            return None
+        if isinstance(choice, FunctionChoice):
+            names = {tool.name for tool in tools if isinstance(tool, FunctionTool)}
+            return None if choice.name in names else choice.name
+        server = next((t for t in tools if isinstance(t, McpTool) and t.server_label == choice.server_label), None)
+        if server is None:
+            return choice.server_label
+        listing = self.listings.get(server.server_label)
+        if choice.name is None or listing is None or not listing.done or listing.failed:
+            return None  # what the server has is not known yet
+        names = {tool.name for tool in listing.tools if allowed(server, tool)}
+        return None if choice.name in names else choice.name
 
     def problem(self, tools: Iterable[Tool], where: str) -> ToolProblem | None:
         """Why these tools cannot be had; None when they can."""
