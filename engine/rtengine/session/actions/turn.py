@@ -59,10 +59,16 @@ class TurnActions:
 
     def discard_early(self, instance: Instance) -> None:
         """The turn goes on: neither its words nor the answer to them count."""
-        for early in (self._data.early_transcript, self._data.early_answer):
-            if early is not None:
-                self._outbox.cancel(early.job_id)
-        self._data.early_transcript = self._data.early_answer = None
+        early, self._data.early_transcript = self._data.early_transcript, None
+        if early is not None:
+            self._outbox.cancel(early.job_id)
+        self.discard_early_answer(instance)
+
+    def discard_early_answer(self, instance: Instance) -> None:
+        """Nobody will be given the answer that was begun; the words of the turn count all the same."""
+        early, self._data.early_answer = self._data.early_answer, None
+        if early is not None:
+            self._outbox.cancel(early.job_id)
 
     def _begin(self, stage: str, item_id: str, request: Request) -> EarlyJob:
         early = EarlyJob(item_id, self._outbox.ids.new("job"), request)
