@@ -123,7 +123,7 @@ def test_a_disk_that_is_full_breaks_off_the_journal_and_not_the_session(
     def full(path: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("rtengine.observe.journal.create", full)
+    monkeypatch.setattr("rtengine.observe.writer.create", full)
     with caplog.at_level("ERROR"):
         path = recorded("text_turn", tmp_path)
     assert not path.exists()

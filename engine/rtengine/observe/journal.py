@@ -8,34 +8,25 @@ what broke (``fault``). The last line of a session that ended is ``{"end": steps
 from __future__ import annotations
 
 import hashlib
-import logging
-import os
-import queue
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
 from pydantic import TypeAdapter
 
 from rtengine import __version__
 from rtengine.chart.load import Machines
-from rtengine.errors import RtengineError
 from rtengine.observe.entry import Entry, effect_entry, hidden, input_entry, row_entry
 from rtengine.observe.watch import Given, Setup, Step, Told
+from rtengine.observe.writer import LineFile, Writer
 from rtengine.profile.shipped import shipped
 from rtengine.protocol.codec import encode
 from rtengine.tools.catalog import Catalog
 
 VERSION = 1
-WAITING = 10_000
-"""Lines that may wait for the disk."""
 
 TOOLS = TypeAdapter(Catalog)
-
-log = logging.getLogger("rtengine.journal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +67,12 @@ def digest(path: Path) -> str:
 
 
 class Recorder:
-    """Writes the journals of a server into a folder, by a thread of its own."""
+    """Writes the journals of a server into a folder."""
 
     def __init__(self, folder: Path, audio: bool) -> None:
         """``audio`` keeps the sound that sessions hear and say. Raises RtengineError when the folder cannot be had."""
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise RtengineError(f"cannot record into {str(folder)!r}: {error.strerror}") from error
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise RtengineError(f"cannot record into {str(folder)!r}: it cannot be written to")
-        self.folder = folder
         self.audio = audio
-        self._waiting: queue.Queue[tuple[Journal, str | None] | None] = queue.Queue(WAITING)
-        self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
-        self._thread.start()
+        self._writer = Writer(folder, "record")
 
     def journal(self, origin: Origin, setup: Setup) -> Journal:
         """The journal of a new session."""
@@ -109,75 +91,33 @@ class Recorder:
             "seed": setup.seed,
             "session": hidden(setup.session.wire()),
         }
-        return Journal(self, self.folder / f"{now:%Y%m%dT%H%M%S}-{setup.session.id}.jsonl", head)
-
-    def put(self, journal: Journal, text: str | None) -> bool:
-        """Queue lines, or with None the end of the file; false when the disk has fallen behind too far."""
-        try:
-            self._waiting.put_nowait((journal, text))
-        except queue.Full:
-            return False
-        return True
+        return Journal(self._writer.file(f"{now:%Y%m%dT%H%M%S}-{setup.session.id}.jsonl", "journal"), head, self.audio)
 
     def close(self) -> None:
         """Write what waits, and stop."""
-        self._waiting.put(None)
-        self._thread.join()
-
-    def _write(self) -> None:
-        files: dict[Path, IO[str]] = {}
-        while (found := self._waiting.get()) is not None:
-            journal, text = found
-            if journal.broken:
-                continue
-            try:
-                file = files.get(journal.path) or files.setdefault(journal.path, create(journal.path))
-                if text is None:
-                    files.pop(journal.path).close()
-                else:
-                    file.write(text)
-                    file.flush()  # what is written survives the process
-            except OSError as error:
-                journal.give_up(error.strerror or str(error))
-        for file in files.values():
-            file.close()
+        self._writer.close()
 
 
 class Journal:
     """Writes down one session."""
 
-    def __init__(self, recorder: Recorder, path: Path, head: Entry) -> None:
-        self.path = path
-        self.broken = False
-        self._recorder = recorder
+    def __init__(self, file: LineFile, head: Entry, audio: bool) -> None:
+        self.path = file.path
+        self._file = file
+        self._audio = audio
         self._steps = 0
-        self._put(encode(head) + "\n")
+        self._file.put(encode(head) + "\n")
 
     def before(self, given: Given, now: float) -> None:
-        self._put(encode({"at": now, **input_entry(given, self._recorder.audio)}) + "\n")
+        self._file.put(encode({"at": now, **input_entry(given, self._audio)}) + "\n")
 
     def after(self, step: Step) -> None:
         self._steps += 1
-        self._put("".join(encode(line) + "\n" for line in step_lines(step, self._recorder.audio)))
+        self._file.put("".join(encode(line) + "\n" for line in step_lines(step, self._audio)))
 
     def over(self) -> None:
-        self._put(encode({"end": self._steps}) + "\n")
-        self._put(None)
-
-    def give_up(self, reason: str) -> None:
-        """The session goes on without its journal."""
-        if not self.broken:
-            self.broken = True
-            log.error("journal broken off", extra={"fields": {"file": str(self.path), "reason": reason}})
-
-    def _put(self, text: str | None) -> None:
-        if text != "" and not self.broken and not self._recorder.put(self, text):
-            self.give_up("the disk is too slow")
-
-
-def create(path: Path) -> IO[str]:
-    """A new file that its owner alone may read."""
-    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8", newline="\n")
+        self._file.put(encode({"end": self._steps}) + "\n")
+        self._file.close()
 
 
 def step_lines(step: Step, digest: bool) -> Iterator[Entry]:

@@ -29,7 +29,8 @@ _FIRST_OUTPUT = ("response.output_audio.delta", "response.output_text.delta")
 class TurnTiming:
     """Milliseconds the listener waited, by stage. A stage that did not take part is None.
 
-    Stages do not overlap: each is counted from the end of the one before, so their sum is at most ``first_audio_ms``.
+    Stages, up to ``voice_ms``, do not overlap: each is counted from the end of the one before, so their sum is at most
+    ``first_audio_ms``.
     """
 
     response_id: str
@@ -51,6 +52,8 @@ class TurnTiming:
     """Reference → first text delta sent, when the answer is text."""
     done_ms: float
     """Reference → response.done."""
+    created_ms: float | None = None
+    """Reference → response.created."""
 
     def fields(self) -> dict[str, object]:
         """For a structured log line: the values that are known, rounded to 0.1 ms."""
@@ -81,6 +84,7 @@ class _Marks:
     kind: str = "speech_stopped"
     item_id: str | None = None
     response_id: str | None = None
+    created: float | None = None
     transcript: float | None = None
     generating: float | None = None
     token: float | None = None
@@ -116,6 +120,7 @@ class _Marks:
             first_audio_ms=since_reference(self.audio),
             first_text_ms=since_reference(self.text),
             done_ms=(now - origin) * 1e3,
+            created_ms=since_reference(self.created),
         )
 
 
@@ -200,6 +205,7 @@ class Timeline:
             if marks is None or not marks.calls:
                 return
         marks.calls, marks.response_id = False, _response(event).get("id")
+        marks.created = now if marks.created is None else marks.created
         self._answering, self._waiting = marks, None
 
     def _output(self, event: dict[str, Any], now: float) -> None:

@@ -40,6 +40,11 @@ class ServerSettings(Settings):
         pattern=r"^(memory://$|(redis|rediss|redis\+unix)://)",
         description="Where the rates of keys are counted: `memory://`, or a Redis URL that several servers share",
     )
+    traces: str | None = Field(
+        None,
+        description="Folder for the traces of sessions that have `tracing`, relative to the working directory; "
+        "without it, they go into the log",
+    )
     drain_seconds: float = Field(20, ge=0, description="How long running responses may finish after SIGTERM")
 
 

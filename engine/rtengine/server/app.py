@@ -20,6 +20,7 @@ from rtengine.observe.watch import WatchedSession
 from rtengine.pipeline.dora.host import dora_host
 from rtengine.pipeline.host import PipelineHost
 from rtengine.pipeline.local import local_host
+from rtengine.pipeline.stage import STAGES
 from rtengine.pipeline.tools import HostWithTools
 from rtengine.profile.load import Profile
 from rtengine.profile.settings import ServerSettings
@@ -251,6 +252,7 @@ async def _main(
             keyring=keyring,
             prices=profile.prices,
         )
+        site.metrics.stages = tuple(name for name, stage in STAGES.items() if stage.kind in profile.models)
         site.feeds.update(observation.feeds())
         async with reloading(reloader):
             await serve(site, on_ready=ready, progress=log.info)

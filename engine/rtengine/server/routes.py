@@ -7,7 +7,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
+from rtengine.observe.metrics import CONTENT_TYPE
 from rtengine.server.messages import HttpRequest, HttpResponse, refused
+
+METRICS = "/metrics"
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
 """Answers one request. May raise ``APIError``; any other exception is a fault, logged and answered with 500."""
@@ -61,6 +64,15 @@ def health_routes(ready: Callable[[], dict[str, object]]) -> list[Route]:
         return HttpResponse.json(body, 200 if body["status"] == "ready" else 503)
 
     return [Route("GET", "/healthz", healthz), Route("GET", "/readyz", readyz)]
+
+
+def metrics_routes(page: Callable[[], bytes]) -> list[Route]:
+    """``/metrics``, for Prometheus."""
+
+    async def metrics(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(HTTPStatus.OK, page(), CONTENT_TYPE)
+
+    return [Route("GET", METRICS, metrics)]
 
 
 def model_routes(names: Iterable[str], created: int) -> list[Route]:

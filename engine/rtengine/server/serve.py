@@ -17,6 +17,7 @@ from websockets.asyncio.server import serve as listen
 from rtengine.errors import RtengineError
 from rtengine.observe.log import OneLine
 from rtengine.server.door import Door
+from rtengine.server.lag import measured_lag
 from rtengine.server.site import Site
 from rtengine.server.websocket import select_subprotocol, serve_websocket
 
@@ -111,12 +112,14 @@ async def serve(
             gc.collect()
             gc.freeze()  # what is loaded by now stays: no collection needs to look at it again
             on_ready(server.url)
-            await asked.wait()
+            with measured_lag(site.metrics.lagged):
+                await asked.wait()
             log.info("draining", extra={"fields": {"sessions": len(site.shells)}})
             await server.drain(hurry)
     finally:
         await server.stop()
         await site.host.close()
+        site.traces.close()
         _on_signals(None)
         used = site.account.summary(site.prices)
         log.info("server stopped", extra={"fields": {"sessions": site.ended, **used}})

@@ -10,9 +10,8 @@ import asyncio
 from collections import deque
 
 from rtengine.models.jobs import FINAL, Result
-from rtengine.observe.account import Account
 from rtengine.observe.log import SessionLog
-from rtengine.observe.timeline import Timeline
+from rtengine.observe.observed import Observed
 from rtengine.pipeline.host import PipelineHost
 from rtengine.protocol.dialect import GA, Dialect
 from rtengine.protocol.errors import APIError, api_error
@@ -44,7 +43,13 @@ class Shell:
     """Drives one session until it closes, the client is gone, or it fails. Its methods never raise."""
 
     def __init__(
-        self, session: Session, outlet: Outlet, host: PipelineHost, log: SessionLog, dialect: Dialect | None = None
+        self,
+        session: Session,
+        outlet: Outlet,
+        host: PipelineHost,
+        log: SessionLog,
+        observed: Observed,
+        dialect: Dialect | None = None,
     ) -> None:
         self._session = session
         self._outlet = outlet
@@ -52,8 +57,7 @@ class Shell:
         self._log = log
         self._dialect = dialect or GA()
         self._loop = asyncio.get_running_loop()
-        self._timeline = Timeline()
-        self.account = Account()
+        self.observed = observed
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._jobs: set[str] = set()
         self._inbox: deque[tuple[SessionInput, float]] = deque()
@@ -154,17 +158,14 @@ class Shell:
                 case Send(event):
                     for told in self._dialect.told(event):
                         self._outlet.send(told)
-                    self.account.sent(event)
-                    timing = self._timeline.sent(event, now)
-                    if timing is not None:
-                        self._log.turn(timing)
+                    self.observed.sent(event, now)
                 case Start(job):
                     self._jobs.add(job.id)
-                    self._timeline.started(job, now)
+                    self.observed.started(job, now)
                     self._host.submit(job, self._deliver)
                 case Cancel(job_id):
                     self._jobs.discard(job_id)
-                    self._timeline.cancelled(job_id)
+                    self.observed.cancelled(job_id, now)
                     self._host.cancel(job_id)
                 case SetTimer(timer_id, at):
                     self._clear_timer(timer_id)
@@ -181,8 +182,7 @@ class Shell:
             return
         if isinstance(result, FINAL):
             self._jobs.discard(job_id)
-        self._timeline.result(job_id, result, self._loop.time())
-        self.account.result(result)
+        self.observed.result(job_id, result, self._loop.time())
         self.feed(JobResult(job_id, result))
 
     def _fire(self, timer_id: str, at: float) -> None:
@@ -201,13 +201,16 @@ class Shell:
             return
         self._log.error("session failed", exc_info=error)
         self._end()
+        told = error_event(internal_error())
+        self.observed.sent(told, self._now)
         try:
-            self._outlet.send(error_event(internal_error()))
+            self._outlet.send(told)
         finally:
             self._outlet.close(INTERNAL_ERROR, "internal error")
 
     def _end(self) -> None:
         self._ended = True
+        self.observed.end(max(self._loop.time(), self._now))
         self._inbox.clear()
         for handle in self._timers.values():
             handle.cancel()

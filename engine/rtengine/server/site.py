@@ -8,9 +8,12 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rtengine.observe.account import Account
+from rtengine.observe.metrics import Metrics
+from rtengine.observe.tracing import Traces
 from rtengine.pipeline.host import PipelineHost
 from rtengine.profile.access import Prices
 from rtengine.profile.settings import Limits, ServerSettings
@@ -21,7 +24,15 @@ from rtengine.server.heap import Heap
 from rtengine.server.keys import Keyring
 from rtengine.server.messages import HttpRequest, HttpResponse, refused
 from rtengine.server.refusal import error_body
-from rtengine.server.routes import Route, Routes, health_routes, model_routes, websocket_routes
+from rtengine.server.routes import (
+    METRICS,
+    Route,
+    Routes,
+    health_routes,
+    metrics_routes,
+    model_routes,
+    websocket_routes,
+)
 from rtengine.server.sessions import ConnectRequest, SessionFactory
 from rtengine.server.shell import Shell
 from rtengine.server.visitor import Visitor
@@ -35,8 +46,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("rtengine.server")
 
-GUARDED = "/v1/"
-"""What lies below needs a key, where the profile has any. Health does not."""
+GUARDED = ("/v1/", METRICS)
+"""What begins so needs a key, where the profile has any. Health does not."""
 
 
 class Feed(Protocol):
@@ -85,10 +96,14 @@ class Site:
         self.draining = False
         self.request_seconds = limits.request_seconds
         self.request_bytes = limits.request_bytes
+        self.metrics = Metrics()
+        self.metrics.watch(lambda: len(self.shells), host.missing)
+        self.traces = Traces(Path(settings.traces) if settings.traces else None)
         self._heap = Heap()
         self._idle = asyncio.Event()
         self._idle.set()
         own = [*health_routes(self.readiness), *model_routes(models, int(time.time())), *websocket_routes(PATHS)]
+        own += metrics_routes(self.metrics.page)
         self._routes = Routes([*own, *routes])
 
     def readiness(self) -> dict[str, object]:
@@ -124,13 +139,12 @@ class Site:
         refusal = self._refuse(request) or admission.refuse_upgrade(request)
         if refusal is not None:
             return refusal
-        if self.draining:
-            return _unavailable("The server is shutting down.", "shutting_down")
-        if not self.loaded:
-            return _unavailable("The server is still loading its models.", "loading")
-        if len(self.sockets) >= self.limits.sessions:
-            return _unavailable("The server has as many sessions as it takes.", "too_many_sessions")
-        return None
+        busy = self._busy()
+        if busy is None:
+            return None
+        message, code = busy
+        self.metrics.refused(code)
+        return refused(HTTPStatus.SERVICE_UNAVAILABLE, message, code, (("retry-after", "1"),))
 
     def admit(self, request: ConnectRequest) -> ConnectRequest:
         """The request with whom its key belongs to, who is to ``leave`` again. Raises APIError."""
@@ -149,7 +163,7 @@ class Site:
 
     def left(self, shell: Shell) -> None:
         self.shells.discard(shell)
-        self.account.add(shell.account)
+        self.account.add(shell.observed.account)
         self.ended += 1
         self._heap.session_ended()
         if not self.shells:
@@ -165,13 +179,19 @@ class Site:
         """Wait until no session is left."""
         await self._idle.wait()
 
+    def _busy(self) -> tuple[str, str] | None:
+        """Why no session can begin now, and the code of it."""
+        if self.draining:
+            return "The server is shutting down.", "shutting_down"
+        if not self.loaded:
+            return "The server is still loading its models.", "loading"
+        if len(self.sockets) >= self.limits.sessions:
+            return "The server has as many sessions as it takes.", "too_many_sessions"
+        return None
+
     def _refuse(self, request: HttpRequest) -> HttpResponse | None:
         refusal = admission.refuse_host(request, self.settings) or admission.refuse_origin(request, self.settings)
         if refusal is not None:
             fields = {"status": refusal.status, "remote": request.remote}
             log.info("request refused", extra={"fields": fields})
         return refusal
-
-
-def _unavailable(message: str, code: str) -> HttpResponse:
-    return refused(HTTPStatus.SERVICE_UNAVAILABLE, message, code, (("retry-after", "1"),))

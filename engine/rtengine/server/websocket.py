@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import cast
@@ -10,6 +11,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.typing import Subprotocol
 
 from rtengine.observe.log import SessionLog
+from rtengine.observe.observed import Observed
 from rtengine.protocol.beta.dialect import Beta
 from rtengine.protocol.dialect import GA, Dialect
 from rtengine.protocol.errors import APIError
@@ -44,8 +46,11 @@ async def serve_websocket(site: Site, connection: ServerConnection) -> None:
     session, request = opened
     log = SessionLog(session.id)
     outlet.log = log
-    shell = Shell(session, outlet, site.host, log, _dialect(request, session))
     began = time.monotonic()
+    epoch = time.time() - asyncio.get_running_loop().time()
+    observed = Observed(log, site.metrics, site.traces, epoch)
+    shell = Shell(session, outlet, site.host, log, observed, _dialect(request, session))
+    site.metrics.opened()
     log.info("session opened", remote=request.remote, key=request.visitor.key)
     try:
         shell.start()
@@ -58,7 +63,7 @@ async def serve_websocket(site: Site, connection: ServerConnection) -> None:
         site.leave(request.visitor)
     await outlet.closed()
     seconds = round(time.monotonic() - began, 1)
-    used = shell.account.summary(site.prices)
+    used = observed.account.summary(site.prices)
     log.info("session closed", code=door.close_code, key=request.visitor.key, seconds=seconds, **used)
 
 
@@ -73,10 +78,12 @@ def _open(site: Site, door: Door, outlet: Outlet, log: SessionLog) -> tuple[Sess
             raise
     except APIError as error:
         log.info("session refused", remote=door.upgrade.remote, code=error.code)
+        site.metrics.refused(error.code)
         outlet.send(refusal.error_event(error))
         outlet.close(refusal.close_code(error), error.close_reason)
     except Exception as error:
         log.error("session could not be made", exc_info=error, remote=door.upgrade.remote)
+        site.metrics.refused(None)
         outlet.send(refusal.error_event(refusal.internal_error()))
         outlet.close(INTERNAL_ERROR, "internal error")
     return None
