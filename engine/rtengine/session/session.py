@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rtengine.chart.definition import Definition
 from rtengine.chart.system import System
 from rtengine.models.abilities import Abilities
-from rtengine.models.jobs import TranscribeDone
+from rtengine.models.jobs import JobFailed, TranscribeDone, TranscribeRequest
 from rtengine.profile.settings import Limits
 from rtengine.protocol.client import (
     ClientEvent,
@@ -170,8 +170,9 @@ class Session:
         owner, name = self._outbox.owner(event.job_id, event.result)
         if isinstance(owner, EarlyJob):
             owner.results.append(event.result)
-            if isinstance(event.result, TranscribeDone):
-                self._tell("turn", "early.transcript", event.result)
+            if isinstance(owner.request, TranscribeRequest) and isinstance(event.result, TranscribeDone | JobFailed):
+                kind = "failed" if isinstance(event.result, JobFailed) else "transcript"
+                self._tell("turn", f"early.{kind}", event.result)
         elif owner is not None:
             self.system.handle(owner, name, event.result)
 

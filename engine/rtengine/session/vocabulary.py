@@ -89,6 +89,7 @@ HOST: Mapping[str, type | None] = {
     "vad.resumed": Edge,
     "vad.ended": Edge,
     "early.transcript": TranscribeDone,
+    "early.failed": JobFailed,
     "audio.waiting": None,
     "speak.audio": SpeakAudio,
     "speak.done": SpeakDone,
