@@ -10,11 +10,13 @@ from rtengine.protocol.ids import Ids
 from rtengine.protocol.items import (
     AssistantMessage,
     FunctionCall,
+    FunctionCallOutput,
     Item,
     ItemStatus,
     McpApprovalRequest,
     McpCall,
     RetrievedItem,
+    SystemMessage,
     UserMessage,
     retrieved,
 )
@@ -109,6 +111,12 @@ def set_transcript(item: Item, transcript: str) -> None:
 def set_status(item: Item, status: ItemStatus) -> None:
     if isinstance(item, AssistantMessage | FunctionCall):
         item.status = status
+
+
+def default_status(item: Item) -> None:
+    """A client's item is complete unless the client says otherwise; the API's items of MCP servers have no status."""
+    if isinstance(item, SystemMessage | UserMessage | AssistantMessage | FunctionCall | FunctionCallOutput):
+        item.status = item.status or "completed"
 
 
 def show_text(record: Record) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from unicodedata import east_asian_width
 
@@ -132,6 +133,11 @@ class Conversation:
 
     def items(self) -> list[Record]:
         return [self.records[item_id] for item_id in self.order]
+
+
+def call_ids(items: Iterable[Item]) -> list[str]:
+    """The ids of the function calls among some items."""
+    return [item.call_id for item in items if item.type == "function_call" and item.call_id is not None]
 
 
 def item_id_of(item: Item) -> str:

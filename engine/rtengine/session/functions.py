@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rtengine.models.completeness import completeness, word_count
@@ -19,7 +19,7 @@ from rtengine.protocol.session import RealtimeSession
 from rtengine.protocol.transcription import LogProb, TranscriptionError, TranscriptionLanguage
 from rtengine.protocol.usage import TranscriptionDuration, TranscriptionUsage
 from rtengine.session.content import item_with_audio, needs_transcript, speech_index, transcript_of
-from rtengine.session.conversation import item_id_of
+from rtengine.session.conversation import call_ids, item_id_of
 from rtengine.session.data import SessionData
 from rtengine.session.input_audio import padding_ms
 from rtengine.session.outbox import Outbox
@@ -56,7 +56,7 @@ class Functions(ToolFunctions):
 
     def has_call(self, call_id: str) -> bool:
         """Whether the default conversation holds the function call."""
-        return call_id in calls(record.item for record in self._data.conversation.items())
+        return call_id in call_ids(record.item for record in self._data.conversation.items())
 
     def speech_index(self, item_id: str) -> int:
         """Which part of an item holds its speech; the first when there are several."""
@@ -119,12 +119,20 @@ class Functions(ToolFunctions):
 
     def unknown_call(self, params: ResponseCreateParams | None) -> str | None:
         """The first call that the client's own input answers and does not hold."""
-        given = (params.input if params else None) or []
-        records = self._data.conversation.records
-        items = [records[item.id].item if item.type == "item_reference" else item for item in given]
-        known = calls(items)
+        items = self._input_items(params)
+        known = call_ids(items)
         answered = [item.call_id for item in items if item.type == "function_call_output"]
         return next((call_id for call_id in answered if call_id not in known), None)
+
+    def repeated_call(self, params: ResponseCreateParams | None) -> str | None:
+        """The first call that the client's own input holds twice."""
+        known = call_ids(self._input_items(params))
+        return next((call_id for at, call_id in enumerate(known) if call_id in known[:at]), None)
+
+    def _input_items(self, params: ResponseCreateParams | None) -> list[Item]:
+        given = (params.input if params else None) or []
+        records = self._data.conversation.records
+        return [records[item.id].item if item.type == "item_reference" else item for item in given]
 
     def unheard(self, response_id: str) -> str | None:
         """An item of the response's own input whose speech nobody has begun to transcribe."""
@@ -168,11 +176,6 @@ class Functions(ToolFunctions):
 
 
 # --- pure
-
-
-def calls(items: Iterable[Item]) -> set[str]:
-    """The ids of the function calls among some items."""
-    return {item.call_id for item in items if item.type == "function_call" and item.call_id is not None}
 
 
 def text(pattern: str, *values: Any) -> str:

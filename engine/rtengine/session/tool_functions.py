@@ -59,6 +59,16 @@ class ToolFunctions:
         """An MCP server of the session, or of a response's own tools, that has not been asked for its tools."""
         return self._data.tools.unlisted(self._tools(response_id))
 
+    def tools_given(self, server: McpTool | None) -> bool:
+        """Whether the client has told itself which tools an MCP server has that nobody has asked."""
+        return server is not None and server.server_label in self._data.tools.given
+
+    def own_server(self, items: list[Any] | None) -> str | None:
+        """The first MCP server of the profile that one of the items tells the tools of."""
+        lists = [item for item in items or () if isinstance(item, McpListTools)]
+        own = self._data.tools.catalog.servers
+        return next((item.server_label for item in lists if item.server_label in own), None)
+
     def tools_listed(self, response_id: str) -> bool:
         """Whether the servers that the response itself names have said which tools they have."""
         return not self._data.tools.listing(self._tools(response_id))

@@ -48,6 +48,8 @@ class Toolset:
     catalog: Catalog = field(default_factory=Catalog)
     listings: dict[str, Listing] = field(default_factory=dict)
     """By server label."""
+    given: dict[str, list[McpListedTool]] = field(default_factory=dict)
+    """Tools that the client has told of servers that have not been asked, by label."""
     approvals: set[str] = field(default_factory=set)
     """Approval requests that the client has not answered."""
 
@@ -59,6 +61,14 @@ class Toolset:
                 if known is None or address(known.server) != address(tool):
                     return tool
         return None
+
+    def know(self, label: str, tools: Sequence[McpListedTool]) -> None:
+        """The client tells itself which tools a server has."""
+        listing = self.listings.get(label)
+        if listing is None:
+            self.given[label] = list(tools)
+        else:
+            listing.tools, listing.done, listing.failed = list(tools), True, False
 
     def listing(self, tools: Iterable[Tool]) -> bool:
         """Whether one of the servers has not yet said which tools it has."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rtengine.chart.instance import Instance
 from rtengine.protocol.items import Item
 from rtengine.session.content import (
+    default_status,
     give_call_id,
     given_audio,
     given_text,
@@ -24,7 +25,8 @@ class ConversationActions:
 
     def add_item(self, instance: Instance, item: Item, after: str | None) -> str:
         """Put the client's item into the conversation; its id, made here when the client gave none."""
-        added = item.model_copy(update={"id": item.id or self._outbox.ids.new("item"), "status": "completed"})
+        added = item.model_copy(update={"id": item.id or self._outbox.ids.new("item")})
+        default_status(added)
         give_call_id(added, self._outbox.ids)
         pending = needs_transcript(added)
         clip = given_audio(added, self._data.session)

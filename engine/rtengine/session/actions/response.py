@@ -10,7 +10,7 @@ from rtengine.protocol.items import Item, ItemStatus
 from rtengine.protocol.response import Response, ResponseCreateParams, ResponseStatus, StatusDetails
 from rtengine.session.answer import approved_call, new_answer, new_mcp_item, new_output_item
 from rtengine.session.content import set_status, show_text
-from rtengine.session.conversation import Record
+from rtengine.session.conversation import Record, call_ids
 from rtengine.session.data import SessionData
 from rtengine.session.input_audio import as_audio_format
 from rtengine.session.outbox import Outbox
@@ -76,11 +76,15 @@ class ResponseActions:
         if kind.startswith("mcp_"):
             return self._join(response_id, self._mcp_record(response_id, kind, name, approval_request_id))
         ids = self._outbox.ids
-        if not CALL_ID.fullmatch(call_id):  # a model's own id may be longer than the API lets a client send back
+        # A model's own id may be longer than a client may send back, or one that it has given to another call before.
+        if not CALL_ID.fullmatch(call_id) or call_id in self._call_ids():
             call_id = ids.new("call")
         item = new_output_item(ids.new("item"), kind, call_id, name)
         sounds = as_audio_format(self._data.answers[response_id].response.audio.output.format)
         return self._join(response_id, Record(item, format=sounds, spoken=kind == "spoken"))
+
+    def _call_ids(self) -> list[str]:
+        return call_ids(record.item for record in self._data.conversation.records.values())
 
     def _mcp_record(self, response_id: str, kind: str, name: str, approval_request_id: str | None) -> Record:
         item_id = self._outbox.ids.new("item")

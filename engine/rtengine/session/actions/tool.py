@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rtengine.chart.instance import Instance
 from rtengine.models.jobs import ToolDone, ToolListDone
 from rtengine.protocol.items import (
@@ -30,6 +32,17 @@ class ToolActions:
     def note_listing(self, instance: Instance, server: McpTool) -> None:
         """A server is being asked for its tools."""
         self._data.tools.listings[server.server_label] = Listing(server)
+
+    def keep_given_tools(self, instance: Instance, items: list[Any] | None) -> None:
+        """Keep what the client tells of the tools of MCP servers, in items ``mcp_list_tools``."""
+        for item in items or ():
+            if isinstance(item, McpListTools):
+                self._data.tools.know(item.server_label, item.tools)
+
+    def use_given_tools(self, instance: Instance, server: McpTool) -> None:
+        """Take what the client has told as the tools of a server: it is not asked."""
+        given = self._data.tools.given.pop(server.server_label)
+        self._data.tools.listings[server.server_label] = Listing(server, done=True, tools=given)
 
     def open_tool_list(self, instance: Instance, server: McpTool) -> Item:
         """Begin to list the tools of a server: an item of the conversation, which has none yet."""
