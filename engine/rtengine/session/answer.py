@@ -22,7 +22,10 @@ from rtengine.session.toolset import Offer
 
 
 def new_answer(data: SessionData, response_id: str, params: ResponseCreateParams | None, ids: Ids) -> Answer:
-    """A response in progress: the request's parameters, and the session's where the request names none."""
+    """A response in progress: the request's parameters, and the session's where the request names none.
+
+    A conversation has one voice: once it has been heard, it is every response's.
+    """
     session = data.session
     if not isinstance(session, RealtimeSession):
         raise TypeError("only a realtime session has responses")
@@ -39,7 +42,9 @@ def new_answer(data: SessionData, response_id: str, params: ResponseCreateParams
         audio=ResponseAudio(
             output=ResponseAudioOutput(
                 format=(output.format if output else None) or session.audio.output.format,
-                voice=voice_name((output.voice if output else None) or session.audio.output.voice),
+                voice=voice_name(
+                    (output.voice if output else None) or data.conversation.voice or session.audio.output.voice
+                ),
             )
         ),
         metadata=asked.metadata,

@@ -39,6 +39,8 @@ class Record:
     audio_bytes: int = 0
     format: AudioFormat = PCM_24K
     """Of ``audio``."""
+    voice: str = ""
+    """Of ``audio``."""
     spans: list[Span] = field(default_factory=list)
     text: str = ""
     """What the answer says: spoken words, written text or function arguments."""
@@ -104,8 +106,9 @@ class Conversation:
         return item_id in self.records and item_id in self.order
 
     @property
-    def has_assistant_audio(self) -> bool:
-        return any(record.audio for record in self.records.values())
+    def voice(self) -> str | None:
+        """The voice that was heard last; null while nothing has been said."""
+        return next((record.voice for record in reversed(self.records.values()) if record.audio), None)
 
     def add(self, record: Record, after: str | None = None) -> None:
         """Append, or insert after an item; ``root`` is the place before the first."""

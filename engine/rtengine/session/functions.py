@@ -8,9 +8,9 @@ from typing import Any
 
 from rtengine.models.completeness import completeness, word_count
 from rtengine.protocol import client as protocol_client
-from rtengine.protocol import errors
+from rtengine.protocol import errors, formats
 from rtengine.protocol.codec import encode_audio
-from rtengine.protocol.formats import voice_name
+from rtengine.protocol.formats import VoiceId
 from rtengine.protocol.items import Item
 from rtengine.protocol.parts import InputImage
 from rtengine.protocol.response import Response, ResponseCreateParams, StatusDetails
@@ -108,14 +108,6 @@ class Functions(ToolFunctions):
         """What a response is to be made of: its own modalities, else the session's."""
         own = params.output_modalities if params else None
         return list(own or getattr(self._data.session, "output_modalities", None) or [])
-
-    def changes_voice(self, params: ResponseCreateParams | None) -> bool:
-        """Whether a response asks for another voice than the session has."""
-        output = params.audio.output if params and params.audio else None
-        session = self._data.session
-        if output is None or output.voice is None or not isinstance(session, RealtimeSession):
-            return False
-        return voice_name(output.voice) != voice_name(session.audio.output.voice)
 
     def unknown_call(self, params: ResponseCreateParams | None) -> str | None:
         """The first call that the client's own input answers and does not hold."""
@@ -228,6 +220,11 @@ def message_kind(response: Response) -> str:
     return "spoken" if "audio" in response.output_modalities else "written"
 
 
+def voice_name(voice: str | VoiceId | None) -> str | None:
+    """A voice as one string; null for none."""
+    return None if voice is None else formats.voice_name(voice)
+
+
 def logprobs(pairs: tuple[tuple[str, float], ...] | None) -> list[LogProb] | None:
     """Pairs of token and log probability in the API's shape."""
     if pairs is None:
@@ -278,6 +275,7 @@ PURE: Mapping[str, Callable[..., Any]] = {
     "word_count": word_count,
     "completeness": completeness,
     "silence_ms": silence_ms,
+    "voice_name": voice_name,
     "logprobs": logprobs,
     "languages": languages,
     "unsupported_event": unsupported_event,

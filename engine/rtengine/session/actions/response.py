@@ -80,8 +80,9 @@ class ResponseActions:
         if not CALL_ID.fullmatch(call_id) or call_id in self._call_ids():
             call_id = ids.new("call")
         item = new_output_item(ids.new("item"), kind, call_id, name)
-        sounds = as_audio_format(self._data.answers[response_id].response.audio.output.format)
-        return self._join(response_id, Record(item, format=sounds, spoken=kind == "spoken"))
+        output = self._data.answers[response_id].response.audio.output
+        record = Record(item, format=as_audio_format(output.format), voice=output.voice, spoken=kind == "spoken")
+        return self._join(response_id, record)
 
     def _call_ids(self) -> list[str]:
         return call_ids(record.item for record in self._data.conversation.records.values())
