@@ -15,7 +15,6 @@ from rtengine.protocol.items import Item
 from rtengine.protocol.parts import InputImage
 from rtengine.protocol.response import Response, ResponseCreateParams, StatusDetails
 from rtengine.protocol.server import RateLimit
-from rtengine.protocol.session import RealtimeSession
 from rtengine.protocol.transcription import LogProb, TranscriptionError, TranscriptionLanguage
 from rtengine.protocol.usage import TranscriptionDuration, TranscriptionUsage
 from rtengine.session.content import item_with_audio, needs_transcript, speech_index, transcript_of
