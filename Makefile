@@ -82,6 +82,7 @@ schemas: $(VENV)/.installed
 
 docs: $(VENV)/.installed
 	$(BIN)/rtengine errors > docs/errors.md
+	$(BIN)/rtengine vocabulary > docs/vocabulary.md
 
 # Files that are already in the cache are verified, not fetched again.
 weights: $(VENV)/.installed

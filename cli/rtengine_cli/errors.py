@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import typer
@@ -12,8 +12,7 @@ import typer
 from rtengine.profile.shipped import shipped_files
 from rtengine.protocol.codes import CODES
 from rtengine.source.file import SourceFile
-
-Row = tuple[str, ...]
+from rtengine_cli.markdown import Row, code, escaped, table
 
 ADDRESS = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 HEAD = """\
@@ -58,11 +57,11 @@ def page() -> str:
         (
             HEAD,
             FIXED,
-            _table(("code", "type", "message", "param", "HTTP", "closes with"), _fixed()),
+            table(("code", "type", "message", "param", "HTTP", "closes with"), _fixed()),
             ROWS,
-            _table(("code", "type", "message", "param", "machine"), answered),
+            table(("code", "type", "message", "param", "machine"), answered),
             FAILED,
-            _table(("code", "type", "message", "machine"), failed),
+            table(("code", "type", "message", "machine"), failed),
         )
     )
 
@@ -71,8 +70,8 @@ def _fixed() -> Iterator[Row]:
     for entry in CODES.values():
         closes = str(entry.close_code) if entry.close_code else ""
         pieces = ADDRESS.split(entry.message)  # every other one is a name
-        message = "".join(f"*{_escaped(piece)}*" if at % 2 else _escaped(piece) for at, piece in enumerate(pieces))
-        yield _code(entry.code), _code(entry.type), message, _code(entry.param), str(entry.status), closes
+        message = "".join(f"*{escaped(piece)}*" if at % 2 else escaped(piece) for at, piece in enumerate(pieces))
+        yield code(entry.code), code(entry.type), message, code(entry.param), str(entry.status), closes
 
 
 def _machine_rows() -> tuple[list[Row], list[Row]]:
@@ -85,8 +84,8 @@ def _machine_rows() -> tuple[list[Row], list[Row]]:
                 answered[(*map(_shown, (value["code"], kind, value["message"], value.get("param"))), name)] = None
             elif isinstance(value, str) and "failed(" in value:
                 for call in _calls(value, "failed"):
-                    message, code, kind = [*call.args, *[None] * 3][:3]
-                    told = _source(code), _source(kind) or "`server_error`", _words(message)
+                    message, number, kind = [*call.args, *[None] * 3][:3]
+                    told = _source(number), _source(kind) or "`server_error`", _words(message)
                     failed[(*told, name)] = None
     return list(answered), list(failed)
 
@@ -114,13 +113,13 @@ def _shown(value: Any) -> str:
         return ""
     if isinstance(value, str) and value.startswith("="):
         return _words(ast.parse(value[1:], mode="eval").body)
-    return _escaped(str(value)) if " " in str(value) else _code(str(value))
+    return escaped(str(value)) if " " in str(value) else code(str(value))
 
 
 def _words(node: ast.expr | None) -> str:
     """The sentence an expression makes: ``text('… {} …', a)`` as its pattern, anything else in italics."""
     if isinstance(node, ast.Constant):
-        return _escaped(str(node.value))
+        return escaped(str(node.value))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "text":
         pattern, *values = node.args
         words = _words(pattern)
@@ -135,24 +134,11 @@ def _name(node: ast.expr) -> str:
     if isinstance(node, ast.Call) and node.args:
         return ", ".join(map(_name, node.args))
     if isinstance(node, ast.Constant):
-        return _escaped(str(node.value))
-    return _escaped(ast.unparse(node)).replace("()", "")
+        return escaped(str(node.value))
+    return escaped(ast.unparse(node)).replace("()", "")
 
 
 def _source(node: ast.expr | None) -> str:
     if isinstance(node, ast.Constant):
-        return _code(str(node.value))
+        return code(str(node.value))
     return f"*{_name(node)}*" if node is not None else ""
-
-
-def _code(text: str | None) -> str:
-    return f"`{text}`" if text else ""
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([|*_\[\]<>])", r"\\\1", text)
-
-
-def _table(head: Row, rows: Iterable[Row]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

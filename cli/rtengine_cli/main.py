@@ -11,7 +11,22 @@ from rtengine import __version__
 from rtengine.errors import RtengineError
 from rtengine.source.finding import FileError
 from rtengine.source.report import full
-from rtengine_cli import bench, check, dataflow, demo, draw, errors, models, profiles, replay, run, schema, talk, test
+from rtengine_cli import (
+    bench,
+    check,
+    dataflow,
+    demo,
+    draw,
+    errors,
+    models,
+    profiles,
+    replay,
+    run,
+    schema,
+    talk,
+    test,
+    vocabulary,
+)
 
 app = typer.Typer(
     name="rtengine",
@@ -30,6 +45,7 @@ for command in (
     demo.demo,
     schema.schema,
     errors.errors,
+    vocabulary.vocabulary,
     dataflow.dataflow,
     replay.replay,
 ):

@@ -11,7 +11,10 @@ from rtengine.models.jobs import ToolDone, ToolRequest
 from rtengine.models.ports import Cancel
 from rtengine.profile.load import load_profile
 from rtengine.protocol.codes import CODES
+from rtengine.session.functions import PLAIN
+from rtengine.session.vocabulary import MEANINGS, VOCABULARY
 from rtengine.tools.box import Toolbox
+from rtengine_cli import vocabulary
 from rtengine_cli.errors import page
 
 pytestmark = pytest.mark.unit
@@ -26,6 +29,19 @@ def plain(text: str) -> str:
 def test_the_table_of_errors_is_current() -> None:
     kept = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
     assert kept == page(), "run `make docs`: there are other errors now"
+
+
+def test_the_words_of_machine_files_are_current() -> None:
+    kept = (ROOT / "docs/vocabulary.md").read_text(encoding="utf-8")
+    assert kept == vocabulary.page(), "run `make docs`: machine files have other words now"
+
+
+def test_every_word_of_machine_files_says_what_it_is_for() -> None:
+    said = {**VOCABULARY.functions, **VOCABULARY.pure, **VOCABULARY.actions}
+    assert [name for name, word in said.items() if not word.__doc__] == []
+    assert set(PLAIN) == {name for name, function in VOCABULARY.pure.items() if function.__module__ == "builtins"}
+    sent = [f"{name}.{event}" for name, service in VOCABULARY.services.items() for event in service.events]
+    assert sorted(MEANINGS) == sorted([*VOCABULARY.host, *VOCABULARY.services, *sent])
 
 
 @pytest.mark.parametrize(

@@ -88,14 +88,17 @@ class StatusDetails(WireModel):
 
     @classmethod
     def cancelled(cls, reason: Literal["turn_detected", "client_cancelled"]) -> StatusDetails:
+        """Why a response was cancelled: `turn_detected` or `client_cancelled`."""
         return cls(type="cancelled", reason=reason)
 
     @classmethod
     def incomplete(cls, reason: Literal["max_output_tokens", "content_filter"]) -> StatusDetails:
+        """Why a response is incomplete: `max_output_tokens` or `content_filter`."""
         return cls(type="incomplete", reason=reason)
 
     @classmethod
     def failed(cls, message: str, code: str | None = None, type: str = "server_error") -> StatusDetails:
+        """The error that a response has failed with."""
         return cls(type="failed", error=ResponseError(type=type, code=code, message=message))
 
 

@@ -35,6 +35,7 @@ class Functions(ToolFunctions):
         self._outbox = outbox
 
     def new_id(self, kind: str) -> str:
+        """A new id of the API's shape: of a `resp`, an `item` or a `call`."""
         return self._outbox.ids.new(kind)
 
     def unknown_language(self, codes: list[str] | None) -> str | None:
@@ -73,12 +74,15 @@ class Functions(ToolFunctions):
         return transcript_of(record.item) if record is not None else None
 
     def item(self, item_id: str) -> Item:
+        """The item as the client sees it. The session must have it."""
         return self._data.conversation.records[item_id].item
 
     def item_with_audio(self, item_id: str) -> Any:
+        """The item with its audio, as `conversation.item.retrieved` shows it."""
         return item_with_audio(self._data.conversation.records[item_id], self._data.session)
 
     def previous_item_id(self, item_id: str) -> str | None:
+        """The item before it in the conversation; null for the first, and for one out of band."""
         return self._data.conversation.previous(item_id)
 
     def spoken_ms(self, item_id: str, content_index: int) -> int | None:
@@ -141,6 +145,7 @@ class Functions(ToolFunctions):
         return not any(record.pending for record in records)
 
     def all_said(self, item_id: str) -> bool:
+        """Whether nothing of an item's text is left to be spoken."""
         speech = self._data.speeches.get(item_id)
         return speech is None or speech.over
 
@@ -153,6 +158,7 @@ class Functions(ToolFunctions):
         return self._data.input.voiced
 
     def fits_buffer(self, audio: bytes) -> bool:
+        """Whether the input audio buffer has room for the audio."""
         buffer = self._data.input.buffer
         return buffer.buffered_ms + buffer.format.duration_ms(len(audio)) <= buffer.limit_seconds * 1000
 
@@ -184,6 +190,7 @@ def listed(*values: Any) -> str:
 
 
 def shows_image(items: list[Any] | None) -> bool:
+    """Whether one of the items holds an image."""
     return any(isinstance(part, InputImage) for item in items or () for part in getattr(item, "content", ()))
 
 
@@ -193,6 +200,7 @@ def as_list(value: str | None) -> list[str]:
 
 
 def quoted(value: Any) -> str:
+    """The value between single quotes."""
     return f"'{value}'"
 
 
@@ -203,14 +211,17 @@ def mentions(said: str | None, words: str) -> bool:
 
 
 def decimals(value: float, places: int) -> str:
+    """The number with so many decimal places."""
     return f"{value:.{places}f}"
 
 
 def minutes(seconds: float) -> int:
+    """Seconds as whole minutes, rounded."""
     return round(seconds / 60)
 
 
 def base64(audio: bytes) -> str:
+    """Bytes as the API sends them."""
     return encode_audio(audio)
 
 
@@ -232,14 +243,17 @@ def logprobs(pairs: tuple[tuple[str, float], ...] | None) -> list[LogProb] | Non
 
 
 def languages(code: str | None) -> list[TranscriptionLanguage] | None:
+    """A language code in the API's shape; null for none."""
     return None if code is None else [TranscriptionLanguage(code=code)]
 
 
 def transcription_error(type: str, code: str | None, message: str) -> TranscriptionError:
+    """The error of `conversation.item.input_audio_transcription.failed`."""
     return TranscriptionError(type=type, code=code, message=message)
 
 
 def transcription_usage(seconds: float) -> TranscriptionUsage:
+    """The usage of a transcription: the seconds that were heard."""
     return TranscriptionDuration(seconds=seconds)
 
 
@@ -283,3 +297,14 @@ PURE: Mapping[str, Callable[..., Any]] = {
     **PURE_OF_TOOLS,
 }
 """Functions of their arguments alone."""
+
+PLAIN: Mapping[str, str] = {
+    "abs": "The number without its sign.",
+    "int": "The number without its fraction; a text that is a whole number, as that number.",
+    "len": "How many entries a list has, or characters a text.",
+    "max": "The greatest of the values.",
+    "min": "The least of the values.",
+    "round": "The nearest whole number, or the nearest with so many decimal places.",
+    "str": "The value as a text.",
+}
+"""What the functions of ``PURE`` do that are Python's own."""

@@ -150,10 +150,12 @@ def as_output(result: ToolDone) -> str:
 
 
 def timed_out(seconds: float) -> ToolDone:
+    """The result of a call that took too long."""
     return ToolDone(error=f"The tool took longer than {seconds:g} s.")
 
 
 def broken_off(message: str) -> ToolDone:
+    """The result of a call that came to nothing, with the reason."""
     return ToolDone(error=message)
 
 

@@ -34,6 +34,7 @@ class ConversationActions:
         return added.id or ""
 
     def delete_item(self, instance: Instance, item_id: str) -> None:
+        """Take an item out of the conversation."""
         self._data.conversation.remove(item_id)
 
     def truncate_item(self, instance: Instance, item_id: str, audio_end_ms: int) -> None:
@@ -43,6 +44,7 @@ class ConversationActions:
         show_text(record)
 
     def set_transcript(self, instance: Instance, item_id: str, transcript: str) -> None:
+        """Write what was said into an item, where the chat model reads it."""
         record = self._data.conversation.records.get(item_id)
         if record is not None:  # deleted meanwhile
             record.pending = False

@@ -25,6 +25,7 @@ class ResponseActions:
         self._outbox = outbox
 
     def open_response(self, instance: Instance, response_id: str, params: ResponseCreateParams | None) -> Response:
+        """Begin a response; gives the object that the client sees."""
         answer = new_answer(self._data, response_id, params, self._outbox.ids)
         self._data.answers[response_id] = answer
         return answer.response
@@ -105,12 +106,14 @@ class ResponseActions:
         return item
 
     def close_item(self, instance: Instance, item_id: str, status: ItemStatus) -> None:
+        """End an output item with this status."""
         record = self._data.conversation.records.get(item_id)
         if record is not None:  # deleted meanwhile
             show_text(record)
             set_status(record.item, status)
 
     def keep_text(self, instance: Instance, item_id: str, text: str) -> None:
+        """Add to what an item says, writes or passes to a function."""
         record = self._data.conversation.records.get(item_id)
         if record is not None:
             record.text += text

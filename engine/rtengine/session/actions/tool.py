@@ -73,9 +73,11 @@ class ToolActions:
         self._data.tools.forget_failed()
 
     def ask_approval(self, instance: Instance, item_id: str) -> None:
+        """The client has to answer this approval request."""
         self._data.tools.approvals.add(item_id)
 
     def settle_approval(self, instance: Instance, item_id: str) -> None:
+        """The client need not answer this approval request any more."""
         self._data.tools.approvals.discard(item_id)
 
     def add_call_output(self, instance: Instance, item_id: str, output: str) -> Item:

@@ -35,6 +35,7 @@ class TurnActions:
         self._data.input.configure(self._data.session)
 
     def clear_audio(self, instance: Instance) -> None:
+        """Forget the audio that has not been committed, and what was begun on speculation."""
         self.discard_early(instance)
         self._data.input.clear()
 
