@@ -109,11 +109,12 @@ async def test_a_change_of_a_file_is_noticed(
     reloader: Reloader, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    async with reloading(reloader), asyncio.timeout(30):
-        value = 1
-        while now(reloader).start_ms == 1:  # the first writes may come before the watch has begun
-            value += 1
-            (tmp_path / "new.yaml").write_text(TURN.replace("1", str(value)), encoding="utf-8")
-            (tmp_path / "new.yaml").replace(tmp_path / "mine-turn.yaml")
-            await asyncio.sleep(0.2)
+    told: asyncio.Queue[str] = asyncio.Queue()
+    reloader._notice = told.put_nowait
+    async with reloading(reloader):
+        await asyncio.sleep(0)  # the watch begins in the first step of its task
+        (tmp_path / "new.yaml").write_text(TURN.replace("1", "2"), encoding="utf-8")
+        (tmp_path / "new.yaml").replace(tmp_path / "mine-turn.yaml")
+        assert "mine-turn.yaml" in await told.get()
+    assert now(reloader).start_ms == 2
     assert "reloaded for new sessions" in caplog.text
