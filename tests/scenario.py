@@ -17,8 +17,9 @@ from rtengine.models.abilities import Abilities
 from rtengine.profile.settings import Limits
 from rtengine.protocol.server import SERVER_EVENTS
 from rtengine.scenarios import world
+from rtengine.scenarios.cast import kind_of, prefill
 from rtengine.scenarios.run import read_scenario, run_scenario
-from rtengine.scenarios.world import Setting, kind_of, prefill
+from rtengine.scenarios.world import Setting
 from rtengine.session.host import Taken
 from rtengine.source.report import full
 from rtengine.tools.catalog import Catalog

@@ -1,7 +1,8 @@
-"""``rtengine test``: scenarios against machine files, in virtual time, and the rows that none of them takes."""
+"""``rtengine test``: scenarios against machine files or servers, and the rows that none of them takes."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -39,23 +40,42 @@ def test(
         ),
     ] = None,
     complete: Annotated[bool, typer.Option("--complete", help="Fail on rows that no scenario takes, too.")] = False,
+    url: Annotated[
+        str | None,
+        typer.Option(help="Server to run scenarios against, over the wire; those that need their own are left out."),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(envvar="RTENGINE_API_KEY", help="API key for that server.", show_envvar=True)
+    ] = None,
 ) -> None:
-    """Run scenarios against machine files. Exit status 1 when one fails."""
-    suite = Suite()
+    """Run scenarios against machine files, or against a server. Exit status 1 when one fails."""
+    from rtengine.server.rehearsal import rehearse
+
+    if url and (scenarios or complete):
+        raise typer.BadParameter("a server's machine files are not looked at", param_hint="--scenarios, --complete")
+    logging.getLogger("rtengine").addHandler(logging.NullHandler())  # defects that a scenario plants are no news
+    suite = Suite(rehearse)
     failed, count = 0, 0
-    for result in _results(suite, list(paths or [shipped("machines") / VARIANTS]), scenarios):
-        count += 1
+    chosen = list(paths or [shipped("machines") / VARIANTS])
+    for result in suite.run_at(url, key, _files(chosen)) if url else _results(suite, chosen, scenarios):
+        count += not result.skipped
         failed += bool(result.findings)
-        typer.echo(f"{'FAILED' if result.findings else 'passed'}  {result.path}  {' '.join(result.doc.split())}")
-        _tell(result.findings)
+        _report(result)
     broken = in_order(suite.broken)
     _tell(broken)
     untaken = _coverage(suite)
     typer.echo(f"{count} scenario{'' if count == 1 else 's'}, {failed} failed")
     if not count and not broken:
-        raise RtengineError("there is no scenario to run", "name their folder: --scenarios DIR")
+        hint = "with --url, those with `models: profile` are run" if url else "name their folder: --scenarios DIR"
+        raise RtengineError("there is no scenario to run", hint)
     if failed or any(finding.severity == "error" for finding in broken) or (complete and untaken):
         raise typer.Exit(1)
+
+
+def _report(result: Result) -> None:
+    verdict = "FAILED" if result.findings else "skipped" if result.skipped else "passed"
+    typer.echo(f"{verdict}  {result.path}  {result.skipped or ' '.join(result.doc.split())}")
+    _tell(result.findings)
 
 
 def _results(suite: Suite, paths: list[Path], folder: Path | None) -> Iterator[Result]:

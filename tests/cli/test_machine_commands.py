@@ -121,3 +121,36 @@ def test_a_promise_that_is_broken_by_an_extending_file_is_told_at_its_row() -> N
 def test_a_scenario_is_checked_too() -> None:
     Path("scenarios/begin.yaml").write_text(SCENARIO.replace("expect", "expcet"), encoding="utf-8")
     assert "scenarios/begin.yaml:4:5: error SC013" in invoke("check", "scenarios", "--format", "concise").output
+
+
+WIRE = """\
+doc: Two clients
+profile: scripted
+models: profile
+steps:
+  - {by: one, connect: }
+  - {by: other, connect: }
+  - {by: one, includes: [session.created]}
+  - {by: other, includes: [session.created]}
+"""
+
+
+def test_scenarios_over_the_wire_have_a_server_of_their_own() -> None:
+    Path("wire.yaml").write_text(WIRE, encoding="utf-8")
+    result = invoke("test", "wire.yaml", "mine.yaml")
+    assert result.exit_code == 0, result.output
+    assert "passed  wire.yaml  Two clients\n" in result.output
+    assert "2 scenarios, 0 failed" in result.output
+
+
+def test_a_server_that_is_not_there_fails_what_could_be_run_and_skips_the_rest() -> None:
+    Path("wire.yaml").write_text(WIRE, encoding="utf-8")
+    Path("scenarios/begin.yaml").write_text("steps:\n  - expect: [session.created]\n", encoding="utf-8")
+    result = invoke("test", "wire.yaml", "scenarios", "--url", "ws://127.0.0.1:1")
+    assert result.exit_code == 1
+    assert "wire.yaml:5:5: error SC204 ws://127.0.0.1:1: " in result.output
+    assert "skipped  scenarios/begin.yaml  its steps play the models\n" in result.output
+    alone = invoke("test", "scenarios", "--url", "ws://127.0.0.1:1")
+    assert isinstance(alone.exception, RtengineError)
+    assert "models: profile" in alone.exception.hint
+    assert invoke("test", "scenarios", "--url", "ws://127.0.0.1:1", "--complete").exit_code == 2

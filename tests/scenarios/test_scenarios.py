@@ -22,6 +22,9 @@ def test_scenario(path: Path) -> None:
     assert [response_id for response_id in created if response_id not in world.session.data.answers] == sorted(
         done, key=created.index
     )
+    event_ids = [event["event_id"] for event in world.everything]
+    assert all(event_id.startswith("event_") for event_id in event_ids)
+    assert len(set(event_ids)) == len(event_ids)
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])

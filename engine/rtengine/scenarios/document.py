@@ -4,54 +4,41 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag
 
-from rtengine.chart.duration import seconds
 from rtengine.models.abilities import Abilities
 from rtengine.profile.settings import Limits
 from rtengine.protocol.tools import FunctionTool, McpTool
-from rtengine.scenarios.result import Results
-
-Seconds = Annotated[str | int | float, AfterValidator(seconds)]
-Pattern = str | dict[str, Any]
-EdgeKind = Literal["speech", "silence", "resumed", "ended"]
-
-
-class Node(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
-
-
-class Sound(Node):
-    ms: int = Field(ge=0, description="How much audio is appended")
-    edges: list[dict[EdgeKind, float]] = Field(
-        default_factory=list,
-        description="Changes in voice activity the detector finds in it: `speech: 500` is a voice that began at 500 ms",
-    )
-    encoding: Literal["pcm", "pcmu", "pcma"] = Field("pcm", description="Encoding of the session's input audio")
-
-
-class Saying(Node):
-    clauses: int = Field(1000, ge=1, description="How many clauses are said; all that wait by default")
-    pieces: int = Field(1, ge=0, description="In how many pieces of sound each comes; 0: without any sound")
-    unfinished: bool = Field(False, description="The last clause goes on after its pieces")
-
-
-class Failure(Node):
-    stage: Literal["transcribe", "generate", "speak", "judge", "tool"] = Field(description="Whose latest job fails")
-    message: str = Field(description="What it says of it")
-    code: str | None = Field(None, description="Code of the error")
-    type: str = Field("server_error", description="Type of the error")
-
-
-class ToolAnswer(Node):
-    name: str | None = Field(None, description="Name of the tool; null: an MCP server is asked for its tools")
-    output: str = Field("", description="What it answers")
-    error: str | None = Field(None, description="What went wrong")
-    kind: Literal["tool_execution_error", "protocol_error", "http_error"] = Field(
-        "tool_execution_error", description="Where it went wrong: in the tool, in the MCP protocol, or on the way there"
-    )
-    code: int | None = Field(None, description="Code of the MCP protocol or of HTTP")
-    listed: list[dict[str, Any]] | None = Field(None, description="The tools an MCP server says it has")
+from rtengine.scenarios.verbs import (
+    CONNECTION,
+    STEPS,
+    Abort,
+    Absent,
+    Advance,
+    Audio,
+    Break,
+    Client,
+    Closed,
+    Connect,
+    Disconnected,
+    Draining,
+    Expect,
+    Fail,
+    Includes,
+    Jobs,
+    Late,
+    Leave,
+    Node,
+    Pause,
+    Refused,
+    Request,
+    Result,
+    Resume,
+    Silence,
+    Speak,
+    States,
+    ToolStep,
+)
 
 
 class Tools(Node):
@@ -60,134 +47,6 @@ class Tools(Node):
     functions: list[FunctionTool] = Field(default_factory=list, description="Functions that the server runs itself")
     servers: list[McpTool] = Field(default_factory=list, description="MCP servers of the profile")
     hosts: list[str] = Field(default_factory=list, description="Hosts of MCP servers that clients may name")
-
-
-class Client(Node):
-    """The client sends an event."""
-
-    client: dict[str, Any] | str = Field(description="The event; a text is sent as it is, valid JSON or not")
-
-
-class Audio(Node):
-    """The client appends audio to its input buffer."""
-
-    audio: Sound = Field(description="How much, and what the detector hears in it")
-
-
-class Result(Node):
-    """A model produces something for its latest job."""
-
-    result: Results = Field(description="What it produces, in this order")
-
-
-class Speak(Node):
-    """The voice says what waits to be said: 50 ms of sound for each character."""
-
-    speak: Saying | None = Field(description="How; nothing: all of it, a piece for each clause")
-
-
-class Late(Node):
-    """The job that was cancelled last produces something all the same."""
-
-    late: Results = Field(description="What it produces")
-
-
-class ToolStep(Node):
-    """The latest job that runs a tool has its result."""
-
-    tool: ToolAnswer = Field(description="Which tool, and its result")
-
-
-class Fail(Node):
-    """A model fails."""
-
-    fail: Failure = Field(description="Which, and how")
-
-
-class Break(Node):
-    """The next call of an action raises, as a defect in it would make it."""
-
-    break_: str = Field(alias="break", description="Name of the action")
-
-
-class Advance(Node):
-    """Time passes, and what was to happen in it happens."""
-
-    advance: Seconds = Field(description="Seconds, or a duration such as `500ms`, `8s`, `2m`")
-
-
-class Draining(Node):
-    """The server is about to stop."""
-
-    draining: None = Field(description="Nothing")
-
-
-class Disconnected(Node):
-    """The client is gone."""
-
-    disconnected: None = Field(description="Nothing")
-
-
-class Expect(Node):
-    """All server events since the last `expect` or `includes`, in order."""
-
-    expect: list[Pattern] = Field(
-        description="Each a type, or a mapping that must be contained in the event: `$name` stands for one value "
-        "wherever it occurs, `~` for a key that is left out"
-    )
-
-
-class Includes(Node):
-    """Some of the server events since the last `expect` or `includes`, in this order; others may stand between them."""
-
-    includes: list[Pattern] = Field(description="Patterns, as in `expect`")
-
-
-class Absent(Node):
-    """None of the server events since the last `expect` or `includes` is like this."""
-
-    absent: list[Pattern] = Field(description="Patterns, as in `expect`")
-
-
-class States(Node):
-    """The states the machines are in."""
-
-    states: dict[str, str | list[str]] = Field(
-        description="Machine to its state; several instances have a list of states. A state around it will do"
-    )
-
-
-class Jobs(Node):
-    """The jobs that run."""
-
-    jobs: list[str] = Field(description="Their stages, in any order: transcribe, generate, speak, judge, tool")
-
-
-class Request(Node):
-    """What the latest job of a stage asks for."""
-
-    request: dict[str, Any] = Field(description="The stage, and fields of the request that must be like this")
-
-
-class Silence(Node):
-    """How much silence would end the turn now."""
-
-    silence: float = Field(description="In ms of audio")
-
-
-class Closed(Node):
-    """The connection has been closed by the server."""
-
-    closed: int = Field(description="Close code")
-
-
-STEPS: dict[str, type[Node]] = {
-    (next(iter(model.model_fields.values())).alias or next(iter(model.model_fields))): model
-    for model in (
-        Client, Audio, Result, Speak, Late, ToolStep, Fail, Break, Advance, Draining, Disconnected,
-        Expect, Includes, Absent, States, Jobs, Request, Silence, Closed,
-    )
-}  # fmt: skip
 
 
 def verb(value: Any) -> str | None:
@@ -214,7 +73,13 @@ Step = Annotated[
     | Annotated[Jobs, Tag("$jobs")]
     | Annotated[Request, Tag("$request")]
     | Annotated[Silence, Tag("$silence")]
-    | Annotated[Closed, Tag("$closed")],
+    | Annotated[Closed, Tag("$closed")]
+    | Annotated[Connect, Tag("$connect")]
+    | Annotated[Refused, Tag("$refused")]
+    | Annotated[Leave, Tag("$leave")]
+    | Annotated[Abort, Tag("$abort")]
+    | Annotated[Pause, Tag("$pause")]
+    | Annotated[Resume, Tag("$resume")],
     Discriminator(
         verb,
         custom_error_type="unknown_step",
@@ -224,7 +89,7 @@ Step = Annotated[
 
 
 class ScenarioFile(Node):
-    """What happens in one session, and what must come of it."""
+    """What happens in one session, or over the wire in several, and what must come of it."""
 
     doc: str = Field("", description="What is shown here, in a sentence")
     profile: str | None = Field(
@@ -243,4 +108,23 @@ class ScenarioFile(Node):
     limits: Limits | None = Field(None, description="Limits, as in a profile")
     abilities: Abilities | None = Field(None, description="What the models can do")
     tools: Tools | None = Field(None, description="Tools that the server runs, each with 10 s to run")
+    models: Literal["scenario", "profile"] = Field(
+        "scenario",
+        description="Who plays the models: the steps (`result`, `speak`, …), or, over the wire, those of the profile",
+    )
+    endpoint: list[list[dict[str, Any] | str]] | None = Field(
+        None,
+        description="Over the wire: a chat endpoint that the profile's chat model asks instead of its own. To each "
+        "request it answers the next entry, chunk by chunk as they stand here",
+    )
     steps: list[Step] = Field(description="What happens, and what must come of it, in order")
+
+    @property
+    def played(self) -> bool:
+        """The steps play the models."""
+        return self.models == "scenario" and self.endpoint is None
+
+    @property
+    def over_wire(self) -> bool:
+        """It needs a server and WebSockets: it has several clients, or steps that are about connections."""
+        return not self.played or any(step.by is not None or isinstance(step, CONNECTION) for step in self.steps)

@@ -72,10 +72,24 @@ def read_scenario(path: FilePath) -> Scenario:
     except RtengineError as error:
         raise FileError([file.finding(PREFIX + "101", error.message, at, hint=error.hint)]) from error
     scenario = Scenario(path, file, document, profile, machines)
-    findings = check_scenario(file, document)
+    findings = [*check_scenario(file, document), *_models(scenario)]
     if findings:
         raise FileError(findings)
     return scenario
+
+
+def _models(scenario: Scenario) -> list[Finding]:
+    """What a profile must have whose own models play."""
+    document = scenario.document
+    at: Path = ("endpoint",) if document.endpoint is not None else ("models",)
+    if document.played:
+        return []
+    if scenario.profile is None:
+        return [scenario.finding("107", "the models are to be those of a profile, and no profile is named", at)]
+    chat = scenario.profile.models.get("chat")
+    if document.endpoint is not None and not hasattr(chat and chat.settings, "base_url"):
+        return [scenario.finding("107", "the chat model of the profile asks no endpoint", at)]
+    return []
 
 
 def run_scenario(

@@ -2,98 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import pydantic_core
 
-from rtengine.scenarios import document
+from rtengine.scenarios import verbs
+from rtengine.scenarios.cast import Cast, kind_of
 from rtengine.scenarios.pattern import Mismatch, compare, event_pattern, matches
-from rtengine.scenarios.world import World, kind_of
+from rtengine.scenarios.world import World
 from rtengine.session.effects import Disconnected, Draining
 
+Event = dict[str, Any]
 
-def perform(step: document.Node, world: World) -> None:
+
+def perform(step: verbs.Node, world: World) -> None:
     """Raises Mismatch when something is not as the step says."""
     match step:
-        case document.Client(client=event):
+        case verbs.Client(client=event):
             world.client(event)
-        case document.Audio(audio=sound):
+        case verbs.Audio(audio=sound):
             world.audio(sound.ms, list(sound.edges), sound.encoding)
-        case document.Result(result=results):
-            world.result(**dict(results))
-        case document.Late(late=results):
+        case verbs.Result(result=results, times=times):
+            _produce(world, dict(results), times)
+        case verbs.Late(late=results):
             world.late(**dict(results))
-        case document.Speak(speak=saying):
-            world.speak(**(saying or document.Saying()).model_dump())
-        case document.ToolStep(tool=answer):
+        case verbs.Speak(speak=saying):
+            world.speak(**(saying or verbs.Saying()).model_dump())
+        case verbs.ToolStep(tool=answer):
             world.tool(**answer.model_dump())
-        case document.Fail(fail=failure):
+        case verbs.Fail(fail=failure):
             world.fail(**failure.model_dump())
-        case document.Break(break_=action):
+        case verbs.Break(break_=action):
             world.break_action(action)
-        case document.Advance(advance=seconds):
+        case verbs.Advance(advance=seconds):
             world.advance(float(seconds))
-        case document.Draining():
+        case verbs.Draining():
             world.receive(Draining())
-        case document.Disconnected():
+        case verbs.Disconnected():
             world.receive(Disconnected())
         case _:
             look(step, world)
 
 
-def look(step: document.Node, world: World) -> None:
+def _produce(world: World, results: Mapping[str, Any], times: int) -> None:
+    for _ in range(times):
+        world.result(**results)
+
+
+def look(step: verbs.Node, world: World) -> None:
     match step:
-        case document.Expect(expect=patterns):
-            _expect(world, patterns)
-        case document.Includes(includes=patterns):
-            _includes(world, patterns)
-        case document.Absent(absent=patterns):
-            _absent(world, patterns)
-        case document.States(states=states):
+        case verbs.Expect(expect=patterns):
+            expect(world.sent, patterns, world.bound)
+            world.sent = []
+        case verbs.Includes(includes=patterns):
+            include(world.sent, patterns, world.bound)
+            world.sent = []
+        case verbs.Absent(absent=patterns):
+            exclude(world.sent, patterns, world.bound)
+        case verbs.States(states=states):
             for machine, wanted in states.items():
                 _states(world, machine, [wanted] if isinstance(wanted, str) else wanted)
-        case document.Jobs(jobs=stages):
-            _jobs(world, stages)
-        case document.Request(request=wanted):
-            _request(world, wanted)
-        case document.Silence(silence=ms):
+        case verbs.Jobs(jobs=stages):
+            look_at_jobs(world, stages)
+        case verbs.Request(request=wanted):
+            look_at_request(world, wanted, world.bound)
+        case verbs.Silence(silence=ms):
             _silence(world, ms)
-        case document.Closed(closed=code):
+        case verbs.Closed(closed=code):
             _closed(world, code)
         case _:
             raise TypeError(f"no such step: {type(step).__name__}")
 
 
-def _expect(world: World, patterns: list[document.Pattern]) -> None:
-    sent = [event["type"] for event in world.sent]
+def expect(sent: Sequence[Event], patterns: list[verbs.Pattern], bound: dict[str, Any]) -> None:
+    """These events and no others were sent. Raises Mismatch, as all of these do."""
+    kinds = [event["type"] for event in sent]
     wanted = [event_pattern(pattern).get("type") for pattern in patterns]
     for index, kind in enumerate(wanted):
-        if index >= len(sent):
-            raise Mismatch(f"{kind} was not sent", ("expect", index), _sent(sent))
-        if kind is not None and sent[index] != kind:
-            raise Mismatch(f"{sent[index]} was sent, not {kind}", ("expect", index), _sent(sent))
-    if len(sent) > len(wanted):
-        raise Mismatch(f"{sent[len(wanted)]} was sent as well", ("expect",), _sent(sent))
-    for index, (event, pattern) in enumerate(zip(world.sent, patterns, strict=True)):
-        compare(event, event_pattern(pattern), event["type"], world.bound, ("expect", index))
-    world.sent = []
+        if index >= len(kinds):
+            raise Mismatch(f"{kind} was not sent", ("expect", index), _sent(kinds))
+        if kind is not None and kinds[index] != kind:
+            raise Mismatch(f"{kinds[index]} was sent, not {kind}", ("expect", index), _sent(kinds))
+    if len(kinds) > len(wanted):
+        raise Mismatch(f"{kinds[len(wanted)]} was sent as well", ("expect",), _sent(kinds))
+    for index, (event, pattern) in enumerate(zip(sent, patterns, strict=True)):
+        compare(event, event_pattern(pattern), event["type"], bound, ("expect", index))
 
 
-def _includes(world: World, patterns: list[document.Pattern]) -> None:
-    events = iter(world.sent)
+def include(sent: Sequence[Event], patterns: list[verbs.Pattern], bound: dict[str, Any]) -> int:
+    """Such events were sent, in this order; how many were sent up to the last of them."""
+    count = 0
     for index, pattern in enumerate(patterns):
-        if not any(matches(event, event_pattern(pattern), world.bound) for event in events):
-            kinds = [event["type"] for event in world.sent]
+        rest = range(count, len(sent))
+        found = next((at for at in rest if matches(sent[at], event_pattern(pattern), bound)), None)
+        if found is None:
             before = "" if index == 0 else " after the one before it"
-            raise Mismatch(f"no such event was sent{before}", ("includes", index), _sent(kinds))
-    world.sent = []
+            raise Mismatch(f"no such event was sent{before}", ("includes", index), _sent([e["type"] for e in sent]))
+        count = found + 1
+    return count
 
 
-def _absent(world: World, patterns: list[document.Pattern]) -> None:
+def exclude(sent: Sequence[Event], patterns: list[verbs.Pattern], bound: dict[str, Any]) -> None:
+    """No such event was sent."""
     for index, pattern in enumerate(patterns):
-        found = next((event for event in world.sent if matches(event, event_pattern(pattern), dict(world.bound))), None)
+        found = next((event for event in sent if matches(event, event_pattern(pattern), dict(bound))), None)
         if found is not None:
             raise Mismatch(f"{found['type']} was sent", ("absent", index))
 
@@ -107,8 +121,9 @@ def _states(world: World, machine: str, wanted: list[str]) -> None:
         raise Mismatch(f"{machine} is in {', '.join(states) or 'no state: it does not run'}", ("states", machine))
 
 
-def _jobs(world: World, stages: list[str]) -> None:
-    running = sorted(kind_of(job) for job in world.running())
+def look_at_jobs(cast: Cast, stages: list[str]) -> None:
+    """These jobs run."""
+    running = sorted(kind_of(job) for job in cast.running())
     if running != sorted(stages):
         raise Mismatch(f"the jobs that run are {', '.join(running) or 'none'}", ("jobs",))
 
@@ -125,13 +140,14 @@ def _closed(world: World, code: int) -> None:
         raise Mismatch(f"it was closed with {world.closed.code}: {world.closed.reason}", ("closed",))
 
 
-def _request(world: World, wanted: Mapping[str, Any]) -> None:
+def look_at_request(cast: Cast, wanted: Mapping[str, Any], bound: dict[str, Any]) -> None:
+    """The latest job of the stage asks for this."""
     stage = wanted.get("stage")
     if not isinstance(stage, str):
         raise Mismatch("the stage of the request is missing", ("request",), "add stage: generate, or another")
-    asked = pydantic_core.to_jsonable_python(asdict(world.job(stage).request), bytes_mode="base64")
+    asked = pydantic_core.to_jsonable_python(asdict(cast.job(stage).request), bytes_mode="base64")
     fields = {name: value for name, value in wanted.items() if name != "stage"}
-    compare(asked, fields, "request", world.bound, ("request",))
+    compare(asked, fields, "request", bound, ("request",))
 
 
 def _sent(kinds: list[str]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
@@ -13,6 +14,7 @@ from rtengine.chart.load import load_machines
 from rtengine.chart.overlay import LayeredFile
 from rtengine.chart.plan import Plan
 from rtengine.profile.layers import shown
+from rtengine.scenarios.performance import obstacle, perform
 from rtengine.scenarios.run import Scenario, read_scenario, run_scenario
 from rtengine.session.vocabulary import VOCABULARY
 from rtengine.source.finding import FileError, Finding
@@ -25,12 +27,19 @@ class Result:
     path: FilePath
     doc: str
     findings: tuple[Finding, ...]
+    skipped: str = ""
+    """Why it was not run."""
+
+
+Wire = Callable[[Scenario, Mapping[str, Definition]], list[Finding]]
+"""Runs a scenario over the wire, with a server of its own."""
 
 
 @dataclass
 class Suite:
     """Scenarios run one after another; files are shown relative to the working directory where they are below it."""
 
+    wire: Wire
     coverage: Coverage = field(default_factory=Coverage)
     tested: dict[FilePath, Definition] = field(default_factory=dict)
     """Machine files that could be loaded."""
@@ -59,8 +68,16 @@ class Suite:
         for scenario in self._read(scenarios):
             machines = self._load(scenario.files())
             if machines is not None:
-                self.tested |= {path.resolve(): machines[part] for part, path in scenario.machines.items()}
+                if not scenario.document.over_wire:  # which rows sessions of a server take is not looked at
+                    self.tested |= {path.resolve(): machines[part] for part, path in scenario.machines.items()}
                 yield self._run(scenario, machines)
+
+    def run_at(self, url: str, key: str | None, scenarios: Iterable[FilePath]) -> Iterator[Result]:
+        """Runs scenarios with a server that is there already, as far as they need none of their own."""
+        for scenario in self._read(scenarios):
+            hindered = obstacle(scenario)
+            findings = [] if hindered else asyncio.run(perform(scenario, url, key=key))
+            yield Result(scenario.path, scenario.document.doc, tuple(findings), hindered)
 
     def tallies(self) -> Iterator[Tally]:
         """Of every machine file that was tested: its own rows, without those it takes over."""
@@ -88,5 +105,8 @@ class Suite:
         def taken(instance: Instance, plan: Plan, source: str) -> None:
             self.coverage.taken(plan)
 
-        findings = run_scenario(scenario, machines, taken)[1]
+        if scenario.document.over_wire:
+            findings = self.wire(scenario, machines)
+        else:
+            findings = run_scenario(scenario, machines, taken)[1]
         return Result(scenario.path, scenario.document.doc, tuple(findings))

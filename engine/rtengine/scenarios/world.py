@@ -24,9 +24,8 @@ from rtengine.protocol.ids import Ids
 from rtengine.protocol.sampling import sampled_session
 from rtengine.protocol.session import RealtimeSession, TranscriptionSession, apply_update
 from rtengine.protocol.session import Session as SessionObject
-from rtengine.scenarios.pattern import Mismatch
+from rtengine.scenarios.cast import Cast
 from rtengine.scenarios.rates import CountedRates
-from rtengine.scenarios.result import produced, stage_of
 from rtengine.session.effects import (
     Cancel,
     ClearTimer,
@@ -42,7 +41,6 @@ from rtengine.session.host import Taken
 from rtengine.session.session import Session
 from rtengine.tools.catalog import Catalog
 
-MS_PER_CHARACTER = 50
 RATE = 24000
 
 
@@ -79,12 +77,13 @@ class Setting:
     """What ``session`` changes; by default what a client has that asked for nothing yet."""
 
 
-class World:
+class World(Cast):
     """Jobs and timers wait until somebody says otherwise. Raises APIError for a setting that is no session."""
 
     def __init__(
         self, machines: Mapping[str, Definition], setting: Setting | None = None, taken: Taken | None = None
     ) -> None:
+        super().__init__()
         setting = setting or Setting()
         self.beta = setting.dialect == "beta"
         base = setting.base or initial_session(setting.intent, self.beta)
@@ -95,9 +94,6 @@ class World:
         """What the client has been told and nobody has looked at yet."""
         self.everything: list[dict[str, Any]] = []
         self.effects: list[Effect] = []
-        self.jobs: dict[str, jobs.Job] = {}
-        self.begun: set[str] = set()
-        self.cancelled: jobs.Job | None = None
         self.timers: dict[str, float] = {}
         self.closed: Close | None = None
         self.bound: dict[str, Any] = {}
@@ -126,7 +122,7 @@ class World:
                 case Start(job):
                     self.jobs[job.id] = job
                 case Cancel(job_id):
-                    self.cancelled = self.jobs.pop(job_id)
+                    self.take_back(job_id)
                 case SetTimer(timer_id, at):
                     self.timers[timer_id] = at
                 case ClearTimer(timer_id):
@@ -146,9 +142,7 @@ class World:
 
     def client(self, event: dict[str, Any] | str) -> None:
         """A text goes as it is, but for the names that stand for something."""
-        frame = event if isinstance(event, str) else pydantic_core.to_json(event).decode()
-        for name, value in sorted(self.bound.items(), key=lambda pair: -len(pair[0])):
-            frame = frame.replace(f'"{name}"', pydantic_core.to_json(value).decode())
+        frame = framed(event, self.bound)
         try:
             self.receive(self.dialect.parse(frame))
         except APIError as error:
@@ -156,76 +150,17 @@ class World:
 
     def audio(self, ms: int, edges: list[Any] | None = None, encoding: str = "pcm") -> None:
         self.activity.edges = [Edge(kind, at) for edge in edges or [] for kind, at in edge.items()]
-        silence = bytes(2 * RATE * ms // 1000) if encoding == "pcm" else b"\xff" * (8 * ms)
-        self.client({"type": "input_audio_buffer.append", "audio": base64.b64encode(silence).decode()})
+        self.client(append(ms, encoding))
 
     # --- the models' part
 
-    def running(self) -> list[jobs.Job]:
-        """The jobs somebody waits for: reading a prompt ahead is none."""
-        return [job for job in self.jobs.values() if not prefill(job)]
-
-    def job(self, stage: str) -> jobs.Job:
-        """The latest job of a stage. Raises Mismatch when there is none."""
-        found = [job for job in self.running() if kind_of(job) == stage]
-        if not found:
-            kinds = ", ".join(kind_of(job) for job in self.running()) or "none"
-            raise Mismatch(f"no {stage} job runs", hint=f"running: {kinds}")
-        return found[-1]
-
-    def result(self, **results: Any) -> None:
-        for kind, value in results.items():
-            self.deliver(self.job(stage_of(kind)), produced(kind, value))
-
-    def deliver(self, job: jobs.Job, result: Any) -> None:
-        if isinstance(result, jobs.FINAL):
-            del self.jobs[job.id]
-        self.receive(JobResult(job.id, result))
-
-    def late(self, **results: Any) -> None:
-        """The job that was cancelled last has produced something all the same."""
-        if self.cancelled is None:
-            raise Mismatch("no job was cancelled")
-        for kind, value in results.items():
-            self.receive(JobResult(self.cancelled.id, produced(kind, value)))
-
-    def tool(self, name: str | None = None, listed: list[dict[str, Any]] | None = None, **result: Any) -> None:
-        """The latest job that runs a tool of that name, or lists tools, has its result."""
-        found = [job for job in self.jobs.values() if getattr(job.request, "name", "") == name]
-        if not found:
-            raise Mismatch(f"the tool {name} does not run")
-        self.deliver(found[-1], jobs.ToolDone(**result) if listed is None else jobs.ToolListDone(tuple(listed)))
-
-    def fail(self, stage: str, **failure: Any) -> None:
-        self.deliver(self.job(stage), jobs.JobFailed(**failure))
-
-    def speak(self, clauses: int = 1000, pieces: int = 1, unfinished: bool = False) -> None:
-        """The voice: 50 ms of sound a character, in ``pieces``. ``unfinished``: the clause goes on after them."""
-        for _ in range(clauses):
-            waiting = next((job for job in self.jobs.values() if job.request.stage == "speak"), None)
-            if waiting is None:
-                return
-            assert isinstance(waiting.request, jobs.SpeakRequest)
-            fresh = waiting.id not in self.begun
-            self.begun.add(waiting.id)
-            for audio in spoken(waiting.request, pieces, fresh):
-                if waiting.id in self.jobs:
-                    self.deliver(waiting, audio)
-            if waiting.id in self.jobs and not unfinished:
-                self.deliver(waiting, jobs.SpeakDone())
+    def give(self, job_id: str, result: jobs.Result) -> None:
+        self.receive(JobResult(job_id, result))
 
     # --- fate
 
     def break_action(self, name: str) -> None:
-        """Let the next call of an action raise, as a defect in it would."""
-        actions = self.session._host.actions
-        whole = getattr(actions, name)
-
-        def broken(*arguments: Any, **named: Any) -> None:
-            setattr(actions, name, whole)
-            raise RuntimeError(f"{name} is broken")
-
-        setattr(actions, name, broken)
+        break_action(self.session, name)
 
     def advance(self, seconds: float) -> None:
         end = self.now + seconds
@@ -239,15 +174,6 @@ class World:
         self.now = end
 
 
-def spoken(request: jobs.SpeakRequest, pieces: int, fresh: bool) -> list[jobs.SpeakAudio]:
-    """The clause as the voice sends it: its first piece brings the words, and without a piece there are only words."""
-    if pieces == 0:
-        return [jobs.SpeakAudio(b"", 0.0, request.text)] if fresh else []
-    ms = MS_PER_CHARACTER * len(request.text) // pieces
-    sound = bytes(ms * request.rate // 1000 * (2 if request.encoding == "pcm" else 1))
-    return [jobs.SpeakAudio(sound, float(ms), request.text if fresh and not at else "") for at in range(pieces)]
-
-
 def initial_session(intent: str, beta: bool) -> RealtimeSession | TranscriptionSession:
     """The session of a client that has asked for nothing yet."""
     if intent == "transcription":
@@ -256,10 +182,27 @@ def initial_session(intent: str, beta: bool) -> RealtimeSession | TranscriptionS
     return sampled_session(session, None) if beta else session
 
 
-def kind_of(job: jobs.Job) -> str:
-    """The stage of a job; `judge` for a judgement, which the chat model makes."""
-    return "judge" if getattr(job.request, "judge_only", False) else job.request.stage
+def framed(event: dict[str, Any] | str, bound: Mapping[str, Any]) -> str:
+    """The event as it is sent. A text goes as it is, but for the names that stand for something."""
+    frame = event if isinstance(event, str) else pydantic_core.to_json(event).decode()
+    for name, value in sorted(bound.items(), key=lambda pair: -len(pair[0])):
+        frame = frame.replace(f'"{name}"', pydantic_core.to_json(value).decode())
+    return frame
 
 
-def prefill(job: jobs.Job) -> bool:
-    return isinstance(job.request, jobs.GenerateRequest) and job.request.prefill_only
+def append(ms: int, encoding: str) -> dict[str, Any]:
+    """The event that appends so much silence."""
+    silence = bytes(2 * RATE * ms // 1000) if encoding == "pcm" else b"\xff" * (8 * ms)
+    return {"type": "input_audio_buffer.append", "audio": base64.b64encode(silence).decode()}
+
+
+def break_action(session: Session, name: str) -> None:
+    """Let the next call of an action raise, as a defect in it would."""
+    actions = session._host.actions
+    whole = getattr(actions, name)
+
+    def broken(*arguments: Any, **named: Any) -> None:
+        setattr(actions, name, whole)
+        raise RuntimeError(f"{name} is broken")
+
+    setattr(actions, name, broken)

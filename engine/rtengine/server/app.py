@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic_core import to_json
@@ -34,7 +35,8 @@ from rtengine.server.client_secrets import ClientSecrets
 from rtengine.server.keys import Keyring, check_exposure
 from rtengine.server.observation import Observation, WatchedSessions
 from rtengine.server.rates import Rates
-from rtengine.server.reload import Current, Reloader, reloading
+from rtengine.server.reload import Current, Factory, Reloader, reloading
+from rtengine.server.routes import Route
 from rtengine.server.secrets import Secrets
 from rtengine.server.serve import run as run_server
 from rtengine.server.serve import serve
@@ -60,12 +62,14 @@ class Sessions:
         detector: VoiceActivityFactory,
         tools: Catalog | None = None,
         observation: Observation | None = None,
+        able: Abilities | None = None,
     ) -> None:
+        """``able``: what the models can do, where it is not what those of the profile can."""
         self._profile = profile
         self._tools = tools or Catalog()
         self._machines = machines
         self._detector = detector
-        self._abilities = abilities(profile)
+        self._abilities = able or abilities(profile)
         self._watched = WatchedSessions(observation, profile, machines, self._abilities) if observation else None
 
     def __call__(self, request: ConnectRequest) -> Session | WatchedSession:
@@ -239,26 +243,35 @@ async def _main(
 ) -> None:
     """From the first listener to the last: what a server has once its loop runs."""
     rates = Rates(settings.counters, asyncio.get_running_loop().call_soon_threadsafe)
-    secrets = Secrets(settings.secrets)
-    keyring = Keyring(profile.keys, profile.limits.per_key, rates, secrets)
+    host = HostWithTools(pipeline_host(profile), toolbox, profile.pipeline.workers.tool)
     try:
-        site = Site(
-            settings,
-            profile.limits,
-            HostWithTools(pipeline_host(profile), toolbox, profile.pipeline.workers.tool),
-            sessions,
-            models=settings.models or [profile.name],
-            routes=[*ClientSecrets(keyring, secrets, sessions.proposed).routes(), *observation.routes()],
-            keyring=keyring,
-            prices=profile.prices,
-        )
-        site.metrics.stages = tuple(name for name, stage in STAGES.items() if stage.kind in profile.models)
+        site = site_of(replace(profile, server=settings), host, sessions, rates, observation.routes())
         site.feeds.update(observation.feeds())
         async with reloading(reloader):
             await serve(site, on_ready=ready, progress=log.info)
     finally:
         rates.close()
         observation.close()
+
+
+def site_of(
+    profile: Profile, host: PipelineHost, sessions: Factory, rates: Rates, routes: Sequence[Route] = ()
+) -> Site:
+    """What the connections of a profile's server share. Raises RtengineError."""
+    secrets = Secrets(profile.server.secrets)
+    keyring = Keyring(profile.keys, profile.limits.per_key, rates, secrets)
+    site = Site(
+        profile.server,
+        profile.limits,
+        host,
+        sessions,
+        models=profile.server.models or [profile.name],
+        routes=[*ClientSecrets(keyring, secrets, sessions.proposed).routes(), *routes],
+        keyring=keyring,
+        prices=profile.prices,
+    )
+    site.metrics.stages = tuple(name for name, stage in STAGES.items() if stage.kind in profile.models)
+    return site
 
 
 def notices(observation: Observation) -> Callable[[str], None]:
