@@ -84,7 +84,9 @@ class Wanderer:
                 {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Ho"}]},
                 {"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": AUDIO}]},
                 {"type": "function_call_output", "call_id": f"call_{self.random.randint(0, 3)}", "output": "1"},
-                {"type": "message", "role": "user"},
+                {"type": "function_call", "call_id": f"call_{self.random.randint(0, 3)}", "name": "f", "arguments": ""},
+                {"type": "mcp_list_tools", "server_label": self.random.choice(("far", "home")), "tools": [LAMP]},
+                {"type": "message", "role": "user", "status": "incomplete"},
                 {
                     "type": "mcp_approval_response",
                     "approval_request_id": self.approval_request_id(),
@@ -124,6 +126,10 @@ class Wanderer:
                 {"type": "session.update", "session": {"type": "realtime", "output_modalities": ["audio", "text"]}},
                 {"type": "session.update", "session": {"type": "realtime", "tools": [REMOTE]}},
                 {"type": "response.create", "response": {"tools": [REMOTE], "tool_choice": "required"}},
+                {"type": "session.update", "session": {"type": "realtime", "tools": []}},
+                {"type": "session.update", "session": {"type": "realtime", "tool_choice": CHOICE}},
+                {"type": "session.update", "session": {"type": "realtime", "tool_choice": "auto"}},
+                {"type": "response.create", "response": {"audio": {"output": {"voice": "coral"}}}},
                 {"type": "output_audio_buffer.clear"},
                 {"type": "nonsense"},
             )
@@ -193,6 +199,8 @@ OWN = FunctionTool(name="own")
 HOME = McpTool(server_label="home", require_approval={"never": {"tool_names": ["lamp"]}})
 TOOLS = Catalog({"own": OwnFunction(OWN, 60.0)}, {"home": OwnServer(HOME, 60.0)}, (HostRule("mcp.example.com"),))
 REMOTE = {"type": "mcp", "server_label": "far", "server_url": "https://mcp.example.com/"}
+LAMP = {"name": "lamp", "input_schema": {}}
+CHOICE = {"type": "mcp", "server_label": "far"}
 
 AUDIO = base64.b64encode(bytes(9600)).decode()
 

@@ -100,6 +100,15 @@ class ToolFunctions:
         """Those of the items that the client has not deleted."""
         return [item_id for item_id in item_ids if item_id in self._data.conversation]
 
+    def recent(self, item_ids: list[str]) -> list[str]:
+        """Those of the items that are in the conversation, and came after what the user said last."""
+        since: list[str] = []
+        for record in reversed(self._data.conversation.items()):
+            if isinstance(record.item, UserMessage):
+                break
+            since.append(record.item.id or "")
+        return [item_id for item_id in item_ids if item_id in since]
+
     def client_calls(self) -> list[str]:
         """Items of the calls made since the user last spoke that the client runs, and has given no output yet."""
         answered: set[str] = set()
@@ -159,9 +168,15 @@ def broken_off(message: str) -> ToolDone:
     return ToolDone(error=message)
 
 
+def without(values: list[str], value: str) -> list[str]:
+    """The list without every entry that is the value."""
+    return [entry for entry in values if entry != value]
+
+
 PURE_OF_TOOLS: Mapping[str, Callable[..., Any]] = {
     "without_tools": without_tools,
     "as_output": as_output,
     "timed_out": timed_out,
     "broken_off": broken_off,
+    "without": without,
 }
