@@ -29,7 +29,7 @@ def get_weather(city: str) -> str:
 @asynccontextmanager
 async def talking(relay: Relay, **settings: Any) -> AsyncIterator[RealtimeSession]:
     agent = RealtimeAgent(name="Server", instructions="Be brief.", tools=[get_weather])
-    runner = RealtimeRunner(agent, config={"tracing_disabled": True})
+    runner = RealtimeRunner(agent, config={"tracing_disabled": "tracing" not in settings})
     url = f"ws://{relay.address}/v1/realtime?model=gpt-realtime"
     session = await runner.run(
         model_config={"url": url, "api_key": "none", "initial_model_settings": settings}  # type: ignore[typeddict-item]
@@ -73,6 +73,17 @@ async def test_a_written_question_is_answered_in_writing(relay: Relay) -> None:
         await until(session, lambda event: event.type == "agent_end")
     [done] = tape(relay).named("response.done")
     assert done["response"]["output"][0]["content"] == [{"type": "output_text", "text": "You said: Good morning"}]
+    assert tape(relay).errors() == []
+
+
+@pytest.mark.parametrize(
+    "tracing", ["auto", {"workflow_name": "hotel", "group_id": "night", "metadata": {"room": "12"}}]
+)
+async def test_the_trace_it_asks_for_is_the_session_s(relay: Relay, tracing: Any) -> None:
+    async with talking(relay, modalities=["text"], tracing=tracing) as session:
+        await session.send_message("Good morning")
+        await until(session, lambda event: event.type == "agent_end")
+    assert tracing in [event["session"]["tracing"] for event in tape(relay).named("session.updated")]
     assert tape(relay).errors() == []
 
 
