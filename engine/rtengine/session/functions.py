@@ -153,8 +153,8 @@ class Functions(ToolFunctions):
         """How long a client that plays at natural speed still has to play."""
         return max(0.0, self._data.playing_until - self._outbox.now)
 
-    def follows_voice(self) -> bool:
-        """Whether an utterance is under way that the detector will tell the end of."""
+    def user_speaks(self) -> bool:
+        """Whether an utterance is under way that the detector will tell the end of; its pauses belong to it."""
         return self._data.input.voiced
 
     def fits_buffer(self, audio: bytes) -> bool:

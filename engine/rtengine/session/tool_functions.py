@@ -129,10 +129,6 @@ class ToolFunctions:
         items = [record.item for record in self._data.conversation.items()]
         return next((item for item in reversed(items) if not isinstance(item, brought)), None)
 
-    def user_speaks(self) -> bool:
-        """Whether an utterance of the user is under way, its pauses included."""
-        return self._data.input.voiced
-
     def _tools(self, response_id: str | None) -> list[Tool]:
         session = self._data.session
         if response_id is None:
