@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,9 @@ from tests.observe.observing import ObservedWorld, spoken_turn
 
 from rtengine.errors import RtengineError
 from rtengine.models.jobs import GenerateDone, GenerateText
+from rtengine.observe.log import SessionLog
+from rtengine.observe.metrics import Metrics
+from rtengine.observe.observed import Observed
 from rtengine.observe.tracing import Traces
 
 pytestmark = pytest.mark.scenario
@@ -206,6 +211,19 @@ def test_a_defect_of_the_observer_ends_no_session(caplog: pytest.LogCaptureFixtu
     spoken_turn(world)
     assert world.everything[-1]["type"] == "rate_limits.updated"
     assert [record.getMessage() for record in caplog.records] == ["observation failed"]
+
+
+def test_an_observer_is_freed_with_its_session() -> None:
+    observed = Observed(SessionLog("sess_1"), Metrics(), Traces())
+    observed.sent({"type": "session.created", "session": {"tracing": "auto"}}, 0.0)
+    observed.end(1.0)
+    freed = weakref.ref(observed)
+    gc.disable()
+    try:
+        del observed
+        assert freed() is None
+    finally:
+        gc.enable()
 
 
 def test_a_folder_that_cannot_be_had_is_told(tmp_path: Path) -> None:

@@ -14,6 +14,20 @@ from rtengine.observe.timeline import Timeline
 from rtengine.observe.tracing import Trace, Traces
 
 
+class _Readers:
+    """Whom spans are told. Apart from ``Observed``: a ring of references would keep an ended session for a while."""
+
+    def __init__(self, metrics: Metrics | None) -> None:
+        self.metrics = metrics
+        self.trace: Trace | None = None
+
+    def __call__(self, span: Span) -> None:
+        if self.metrics is not None:
+            self.metrics.span(span)
+        if self.trace is not None:
+            self.trace.span(span)
+
+
 class Observed:
     """Told of what leaves the session, of its jobs and of their results; audio that comes in costs nothing here.
 
@@ -25,17 +39,17 @@ class Observed:
     ) -> None:
         self.account = Account()
         self._log = log
-        self._metrics = metrics
+        self._readers = _Readers(metrics)
         self._traces = traces
         self._epoch = epoch
         self._timeline = Timeline()
-        self._spans = Spans(self._span)
-        self._trace: Trace | None = None
+        self._spans = Spans(self._readers)
         self._over = False
         self._failed = False
 
     def sent(self, event: dict[str, Any], now: float) -> None:
         """A server event left, in the shape of the GA."""
+        self.account.sent(event)
         self._safely(self._sent, event, now)
 
     def started(self, job: Job, now: float) -> None:
@@ -44,6 +58,7 @@ class Observed:
 
     def result(self, job_id: str, result: Result, now: float) -> None:
         """A job produced something."""
+        self.account.result(result)
         self._safely(self._result, job_id, result, now)
 
     def cancelled(self, job_id: str, now: float) -> None:
@@ -65,21 +80,22 @@ class Observed:
         except Exception as error:
             self._failed = True
             self._log.error("observation failed", exc_info=error)
+            if self._readers.trace is not None:
+                self._readers.trace.end()
 
     def _sent(self, event: dict[str, Any], now: float) -> None:
-        self.account.sent(event)
-        if self._trace is None and event["type"] in ("session.created", "session.updated"):
+        if self._readers.trace is None and event["type"] in ("session.created", "session.updated"):
             tracing = (event.get("session") or {}).get("tracing")
             if tracing is not None and self._traces is not None:
-                self._trace = self._traces.begin(tracing, self._log, self._epoch, now)
+                self._readers.trace = self._traces.begin(tracing, self._log, self._epoch, now)
         timing = self._timeline.sent(event, now)
         self._spans.sent(event, now, timing)
         if timing is not None:
             self._log.turn(timing)
-        if self._metrics is not None:
-            self._metrics.sent(event)
+        if self._readers.metrics is not None:
+            self._readers.metrics.sent(event)
             if timing is not None:
-                self._metrics.turn(timing)
+                self._readers.metrics.turn(timing)
 
     def _started(self, job: Job, now: float) -> None:
         self._timeline.started(job, now)
@@ -88,7 +104,6 @@ class Observed:
     def _result(self, job_id: str, result: Result, now: float) -> None:
         self._timeline.result(job_id, result, now)
         self._spans.result(job_id, result, now)
-        self.account.result(result)
 
     def _cancelled(self, job_id: str, now: float) -> None:
         self._timeline.cancelled(job_id)
@@ -96,11 +111,5 @@ class Observed:
 
     def _end(self, now: float) -> None:
         self._spans.end(now, turns=self.account.turns, responses=self.account.responses)
-        if self._trace is not None:
-            self._trace.end()
-
-    def _span(self, span: Span) -> None:
-        if self._metrics is not None:
-            self._metrics.span(span)
-        if self._trace is not None:
-            self._trace.span(span)
+        if self._readers.trace is not None:
+            self._readers.trace.end()
