@@ -128,6 +128,37 @@ def test_a_faint_room_long_before_the_voice_is_not_its_onset() -> None:
     assert stream.told == [("speech", 1300)]
 
 
+ROOM = 32768.0**2 * 10**-5.3
+"""-53 dBFS: a quiet room, when a voice in it peaks at -20."""
+LOUD_VOICE = 32768.0**2 * 10**-2.0
+
+
+def test_a_recording_with_its_room_after_digital_silence_begins_with_its_voice() -> None:
+    stream = Stream().play(1000, 0.0).play(400, ROOM, 0.9).play(700, LOUD_VOICE, 0.9).play(400, ROOM, 0.1).play(1000, 0)
+    assert stream.told == [("speech", 1400), ("silence", 2100), ("ended", 2400)]
+
+
+def test_a_faint_sound_that_the_classifier_takes_for_a_voice_is_none() -> None:
+    assert Stream().play(1000, 10.0).play(3000, ROOM, 0.9).told == []
+
+
+def test_breath_before_a_voice_that_is_still_getting_louder_is_not_its_onset() -> None:
+    breath, rising = 32768.0**2 * 10**-5.6, 32768.0**2 * 10**-3.0
+    stream = Stream().play(1000, 100.0).play(100, breath, 0.1).play(40, rising, 0.9).play(500, LOUD_VOICE, 0.9)
+    assert stream.told == [("speech", 1100)]
+
+
+def test_a_soft_consonant_right_after_digital_silence_is_the_onset() -> None:
+    consonant = 32768.0**2 * 10**-4.4
+    stream = Stream().play(1000, 0.0).play(120, consonant, 0.1).play(500, LOUD_VOICE, 0.9)
+    assert stream.told == [("speech", 1000)]
+
+
+def test_a_voice_that_fades_for_long_after_the_classifier_has_dropped_it_ends_with_its_sound() -> None:
+    stream = Stream().play(1000).play(500, VOICE, 0.9).play(200, VOICE / 100, 0.0).play(1000)
+    assert stream.told[-1] == ("ended", 2000)
+
+
 def test_speech_at_the_very_start_of_a_stream_is_found() -> None:
     stream = Stream().play(60, VOICE, 0.9).play(40, VOICE / 50, 0.9).play(500, VOICE, 0.9).play(1000)
     assert stream.told == [("speech", 0), ("silence", 600), ("ended", 900)]

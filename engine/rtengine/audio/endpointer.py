@@ -35,7 +35,7 @@ class Timing:
 _HYSTERESIS = 0.15
 _LOWEST_RELEASE = 0.1
 """What a neural classifier may say of plain noise. Lower thresholds than this would never end an utterance."""
-_GAP_MS = 48
+_GAP_MS = 72
 """A stop consonant is silent for so long within a word."""
 _LOOK_BACK_MS = 600
 _ATTACK_MS = 64
@@ -103,7 +103,7 @@ class Endpointer:
     def hop(self, power: float) -> Edge | None:
         """The next hop of audio, with its mean square."""
         idle = self._state == "idle"
-        self.loudness.push(power, idle and not self._speech)
+        self.loudness.push(power, idle, idle and not self._speech)
         self.now = self.loudness.hops * self.timing.hop_ms
         if idle:
             return None
@@ -148,7 +148,7 @@ class Endpointer:
         loudness, hop_ms = self.loudness, self.timing.hop_ms
         self._peak = loudness.peak(min(int(_EVIDENCE_MS / hop_ms), loudness.hops - self._barrier))
         earliest = max(self._barrier, loudness.hops - look_back)
-        return loudness.onset(earliest, loudness.gate(self._peak), int(_GAP_MS / hop_ms))
+        return loudness.onset(earliest, loudness.onset_gate(self._peak), int(_GAP_MS / hop_ms))
 
     def _without_room(self, onset: int) -> int:
         """The onset, after any faint noise that set in long before the classifier heard a voice."""

@@ -17,12 +17,26 @@ _FIRST = 12
 """Hops after which a first guess of the noise floor is made."""
 
 _FULL_SCALE = 32768.0**2
-_QUIETEST = _FULL_SCALE * 10**-6.6
-"""Nothing below -66 dBFS is a voice."""
+_QUIETEST = _FULL_SCALE * 10**-7.2
+"""Nothing below -72 dBFS is a voice."""
 _LOWEST_FLOOR = _FULL_SCALE * 10**-7.8
+"""No room is quieter than -78 dBFS: less is digital silence, which tells nothing about the room."""
 _ABOVE_FLOOR = 10**0.9
 _BELOW_PEAK = 10**-3.5
 """A voice fades in and out over tens of milliseconds; 35 dB under its peak is where ears and labels put its edges."""
+
+_BELOW_ONSET = 10**-2.4
+_LOWEST_ONSET, _HIGHEST_ONSET = _FULL_SCALE * 10**-6.4, _FULL_SCALE * 10**-5.2
+"""While a voice sets in, most of its loudness is still to come. What lies 35 dB under the little that was heard may be
+breath or room: so 24 dB under it, and for a voice that grows as loud as most do, -52 dBFS."""
+_FAINT_VOICE = _FULL_SCALE * 10**-5.0
+"""A voice whose loudest parts are below -50 dBFS cannot be told from a room."""
+
+_WAKING = 28
+"""For so many hops after digital silence a faint sound may be a room that begins to be heard, or a voice."""
+_LOUDEST_ROOM = _FULL_SCALE * 10**-4.6
+_STEADY_ROOM = 3.0
+_SMOOTH = 4
 
 _RISE = 0.04
 _FALL = 0.2
@@ -43,17 +57,26 @@ class Loudness:
     """Hops seen so far: the clock of this object."""
     floor: float = _LOWEST_FLOOR
     _ring: list[float] = field(default_factory=lambda: [0.0] * HISTORY)
+    _awake: int = 0
+    """Hops since digital silence, counted up to ``_WAKING``, with their total and their loudest stretch."""
+    _total: float = 0.0
+    _loudest: float = 0.0
 
     @property
     def ready(self) -> bool:
-        """Whether enough was heard to tell a sound from the noise under it."""
-        return self.hops >= _FIRST
+        """Whether enough was heard to tell a voice from the noise under it."""
+        waking = 0 < self._awake < _WAKING and self._loudest < _LOUDEST_ROOM
+        return self.hops >= _FIRST and not waking and self._smooth() >= _FAINT_VOICE
 
-    def push(self, power: float, quiet: bool) -> None:
-        """Take the next hop. ``quiet`` says that nobody has been speaking for a while."""
+    def push(self, power: float, idle: bool, quiet: bool) -> None:
+        """Take the next hop. ``idle``: there is no utterance. ``quiet``: nor has there been a sign of one."""
         hops = self.hops
         self._ring[hops % HISTORY] = power
         self.hops = hops + 1
+        if power < _LOWEST_FLOOR:
+            self._awake, self._total, self._loudest = 0, 0.0, 0.0
+        elif self._awake < _WAKING:
+            self._wake(power, idle)
         if hops < _FIRST:
             if hops == _FIRST - 1:
                 self.floor = self._first_floor()
@@ -66,6 +89,16 @@ class Loudness:
             if older > self.floor:
                 self.floor += (min(older, self.floor * _OUTLIER) - self.floor) * _RISE
 
+    def _wake(self, power: float, idle: bool) -> None:
+        """A sound after digital silence that stays faint and steady for longer than any consonant is the room."""
+        self._awake += 1
+        self._total += power
+        self._loudest = max(self._loudest, self._smooth())
+        if idle and self._awake == _WAKING:
+            mean = self._total / _WAKING
+            if self._loudest < min(_LOUDEST_ROOM, mean * _STEADY_ROOM):
+                self.floor = max(self.floor, mean)
+
     def _first_floor(self) -> float:
         """A steady sound at the start is noise; of any other, the quietest hop is the noise."""
         first = self._ring[:_FIRST]
@@ -76,6 +109,10 @@ class Loudness:
     def gate(self, peak: float) -> float:
         """Power that a hop must exceed to belong to a voice whose loudest hop has the power ``peak``."""
         return max(self.floor * _ABOVE_FLOOR, peak * _BELOW_PEAK, _QUIETEST)
+
+    def onset_gate(self, peak: float) -> float:
+        """The same for the beginning of a voice, whose loudest hop so far has the power ``peak``."""
+        return max(self.gate(peak), min(max(peak * _BELOW_ONSET, _LOWEST_ONSET), _HIGHEST_ONSET))
 
     def peak(self, hops: int) -> float:
         """The loudest of the last ``hops``."""
@@ -100,6 +137,9 @@ class Loudness:
         powers = [self._ring[at % HISTORY] for at in range(first, min(first + _PROBE, self.hops))]
         gate = sum(powers) / max(len(powers), 1) * _ABOVE_FLOOR
         return gate if gate < peak * _FAINT else None
+
+    def _smooth(self) -> float:
+        return sum(self._last(_SMOOTH)) / _SMOOTH
 
     def _last(self, hops: int) -> list[float]:
         first = max(self.hops - min(hops, HISTORY), 0)

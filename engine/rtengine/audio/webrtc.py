@@ -29,7 +29,7 @@ class WebrtcClassifier:
     hop = 80
     frame = 160
     timing = Timing(
-        hop_ms=10, frame_ms=20, attack_frames=2, sure_frames=0, release_ms=260, hangover_ms=100, tail_ms=100
+        hop_ms=10, frame_ms=20, attack_frames=2, sure_frames=0, release_ms=260, hangover_ms=100, tail_ms=240
     )
 
     def __init__(self) -> None:
