@@ -32,6 +32,11 @@ class PipelineName(StrEnum):
     dora = "dora"
 
 
+PIPELINES = {
+    PipelineName.local: "threads of this process",
+    PipelineName.dora: "a dora dataflow, a process for each model",
+}
+
 Reload = Annotated[
     bool,
     typer.Option(
@@ -145,6 +150,7 @@ def banner(profile: Profile, host: str, port: int) -> str:
             f"  base_url   {url}/v1  (health: /healthz, /readyz)",
             f"  profile    {profile.name}  ({profile.path})",
             f"  models     {models}",
+            f"  pipeline   {PIPELINES[PipelineName(profile.pipeline.host)]}",
             f"  machines   {', '.join(profile.machines)}",
             "  stop       Ctrl+C: running responses finish first; again: at once",
         )

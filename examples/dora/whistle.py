@@ -37,7 +37,7 @@ class Whistle:
     def __init__(self, node: Any) -> None:
         self.node = node
         self.incarnation = secrets.token_hex(6)  # tells the server that this is another process than before
-        self.epoch = 0
+        self.epoch = self.probe = 0
         self.waiting: dict[str, tuple[dict[str, Any], bytes]] = {}
 
     def receive(self, event: dict[str, Any]) -> None:
@@ -45,9 +45,15 @@ class Whistle:
             self.status()
             return
         message = event["metadata"]
-        self.epoch = max(self.epoch, message["epoch"])
-        if message["epoch"] < self.epoch or message["name"] != "speak":
-            return  # of an earlier server; or `cancel` and `credit`, which a voice this fast can do without
+        if message["epoch"] < self.epoch:
+            return  # of an earlier server
+        if message["epoch"] > self.epoch:
+            self.epoch, self.probe = message["epoch"], 0
+            self.waiting.clear()
+        if message["name"] == "probe":
+            self.probe = message["seq"]
+        if message["name"] != "speak":
+            return  # `cancel` and `credit`, which a voice this fast can do without
         fields, begun = self.waiting.pop(message["job_id"], (message, b""))
         whole = begun + event["value"].to_numpy().tobytes()
         if message["fin"]:
@@ -77,7 +83,7 @@ class Whistle:
         )
 
     def status(self) -> None:
-        status = {"state": "ready", "jobs": dict.fromkeys(self.waiting, 0), "pid": os.getpid()}
+        status = {"state": "ready", "jobs": dict.fromkeys(self.waiting, 0), "probe": self.probe, "pid": os.getpid()}
         self.send({"name": "status"}, 0, False, json.dumps(status).encode())
 
     def send(self, metadata: dict[str, Any], seq: int, fin: bool, payload: bytes) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.audio.recorded import load
+from tests.pipeline.dora.dataflows import below
 from tests.session.test_random_sequences import check_promises
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -36,9 +37,12 @@ GROWTH_KIB = 2048
 """Growth of the server's memory over all sessions after the first ones, arenas and caches included."""
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Child]:
-    with Child("scripted", on_line=lambda line: None) as child:
+@pytest.fixture(scope="module", params=["local", "dora"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
+    profile = tmp_path_factory.mktemp("profile") / "soak.yaml"
+    text = f"profile: soak\nversion: 1\nextends: scripted\npipeline: {{host: {request.param}}}\n"
+    profile.write_text(text, encoding="utf-8")
+    with Child(str(profile), on_line=lambda line: None) as child:
         yield child
 
 
@@ -82,6 +86,8 @@ def test_sessions_at_once_hear_only_themselves(server: Child) -> None:
 
     for number, events in enumerate(asyncio.run(everyone())):
         check_promises(events)
+        failures = [details for event in events if (details := event.get("response", {}).get("status_details"))]
+        assert failures == [], [line for line in server.log if line["level"] != "info"]
         kinds = Counter(event["type"] for event in events)
         assert kinds["response.done"] == 2 * TURNS
         assert kinds["conversation.item.input_audio_transcription.completed"] == TURNS
@@ -92,9 +98,14 @@ def test_sessions_at_once_hear_only_themselves(server: Child) -> None:
         assert all(f"caller {number:03}" in text for text in named), "somebody else's words"
 
 
-def resident_kib(process: int) -> int:
+def resident_kib(server: int) -> int:
+    """Of the server and of every process below it."""
+    return sum(map(own_kib, [server, *below(server)]))
+
+
+def own_kib(process: int) -> int:
     status = Path(f"/proc/{process}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+    return next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), 0)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")

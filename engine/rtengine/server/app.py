@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from rtengine.models.vad import VoiceActivityFactory
 from rtengine.observe.log import Format, set_up
 from rtengine.observe.watch import WatchedSession
 from rtengine.pipeline.dora.host import dora_host
+from rtengine.pipeline.dora.native import logged_output
 from rtengine.pipeline.host import PipelineHost
 from rtengine.pipeline.local import local_host
 from rtengine.pipeline.stage import STAGES
@@ -228,7 +230,8 @@ def run(
         name, _, number = address.rpartition(":")
         on_ready(name.strip("[]"), int(number))
 
-    run_server(_main(profile, settings, sessions, toolbox, observation, reloader, ready))
+    with logged_output() if profile.pipeline.host == "dora" else contextlib.nullcontext():
+        run_server(_main(profile, settings, sessions, toolbox, observation, reloader, ready))
     return 0
 
 

@@ -3,8 +3,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -37,7 +35,6 @@ from rtengine.models.jobs import (
 )
 from rtengine.pipeline.dora.dataflow import parse, write
 from rtengine.pipeline.dora.host import DoraHost
-from rtengine.pipeline.dora.ports import free_port
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(240)]
 
@@ -106,7 +103,7 @@ NODE = "--stage generate"
             [
                 ("dora coordinator", signal.SIGKILL, 2.0),
                 ("dora.keeper", signal.SIGKILL, 2.0),
-                ("dora daemon", signal.SIGSTOP, 7.0),
+                ("dora daemon", signal.SIGSTOP, 2.0),
             ],
             marks=pytest.mark.soak,
         ),
@@ -124,7 +121,9 @@ async def test_jobs_fail_and_the_next_turn_works_whatever_breaks(
             began = time.monotonic()
             os.kill(process(words), how)
             assert isinstance(await got.outcome(f"broken {number}"), JobFailed)
-            assert time.monotonic() - began < within + slack(), (words, how)
+            took = time.monotonic() - began
+            print(f"{words} {how.name}: told after {took:.2f} s")
+            assert took < within + slack(), (words, how)
             assert "generate" in host.missing()
             host.submit(say(f"early {number}", "hello"), got)
             assert isinstance(await got.outcome(f"early {number}"), JobFailed)
@@ -189,26 +188,3 @@ async def test_a_model_that_cannot_be_loaded_is_told_in_its_own_words(tmp_path: 
         await asyncio.wait_for(host.start(lambda step: None), PATIENCE)
     assert "did not start" not in raised.value.message
     assert raised.value.hint
-
-
-async def test_a_killed_server_leaves_nothing_behind(tmp_path: Path) -> None:
-    port = free_port("127.0.0.1")
-    arguments = ["run", "--profile", "scripted", "--pipeline", "dora", "--port", str(port)]
-    server = subprocess.Popen(  # noqa: ASYNC220
-        [sys.executable, "-m", "rtengine_cli", *arguments],
-        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    assert server.stdout is not None
-    try:
-        line = await asyncio.wait_for(asyncio.to_thread(server.stdout.readline), PATIENCE)
-        assert b"is ready" in line
-        processes = below(server.pid)
-        assert len(processes) >= 6
-    finally:
-        server.kill()
-        server.wait()
-        server.stdout.close()
-    await eventually(lambda: not any(map(alive, processes)))
-    await eventually(lambda: not [name for name in os.listdir(tmp_path) if "dora" in name])

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from rtengine.models.jobs import GenerateDone, GenerateRequest, GenerateText, Job, JobFailed, Result
 from rtengine.pipeline.dora.codec import Metadata, pack_result
-from rtengine.pipeline.dora.envelope import CANCEL, CREDIT, STATUS, Envelope
+from rtengine.pipeline.dora.envelope import CANCEL, CREDIT, PROBE, STATUS, Envelope
 from rtengine.pipeline.dora.lead import CREDIT_EVERY
-from rtengine.pipeline.dora.replica import LOST, Replica
+from rtengine.pipeline.dora.replica import LOST, TICKS_A_SECOND, Replica
 from rtengine.pipeline.dora.status import State, Status
 
 pytestmark = pytest.mark.unit
@@ -40,13 +40,18 @@ class Wire:
             pass
 
     def status(self, state: State = "ready", incarnation: str = "a", epoch: int = EPOCH, **jobs: int) -> None:
-        payload = Status(state=state, jobs=jobs, pid=1).model_dump_json().encode()
+        """Of a node that has got all that was sent."""
+        payload = Status(state=state, jobs=jobs, probe=self.probes, pid=1).model_dump_json().encode()
         self.replica.receive(Envelope(STATUS, epoch=epoch, incarnation=incarnation).metadata(), payload)
 
     def result(self, result: Result, seq: int, incarnation: str = "a", epoch: int = EPOCH, job: str = "job_1") -> None:
         fields, payload = pack_result(result)
         envelope = Envelope(result.name, "sess_1", job, epoch, seq, isinstance(result, GenerateDone), incarnation)
         self.replica.receive(envelope.metadata(fields), payload)
+
+    @property
+    def probes(self) -> int:
+        return max((int(str(metadata["seq"])) for metadata in self.sent if metadata["name"] == PROBE), default=0)
 
     @property
     def results(self) -> list[Result]:
@@ -96,22 +101,34 @@ def test_a_last_result_that_was_lost_fails_the_job(wire: Wire) -> None:
     wire.submit()
     wire.result(GenerateText("a"), 0)
     for _ in range(3):
+        wire.replica.tick()
         wire.status()
     assert wire.results == [GenerateText("a"), LOST]
 
 
-def test_a_job_that_never_arrived_fails(wire: Wire) -> None:
+def test_a_job_that_never_arrived_fails_within_a_second(wire: Wire) -> None:
     wire.submit()
-    for _ in range(3):
+    for _ in range(TICKS_A_SECOND - 1):
+        wire.replica.tick()
         wire.status()
     assert wire.results == [LOST]
+
+
+def test_a_job_on_its_way_is_not_taken_for_lost_however_late_the_node_is(wire: Wire) -> None:
+    wire.submit()
+    for _ in range(5):  # sent before the first probe came
+        wire.status()
+    wire.replica.tick()
+    wire.status(job_1=0)
+    wire.result(GenerateDone("stop"), 0)
+    assert wire.results == [GenerateDone("stop")]
 
 
 def test_a_result_on_its_way_is_not_taken_for_lost(wire: Wire) -> None:
     wire.submit()
     wire.status(job_1=1)
-    wire.status(job_1=1)
     wire.result(GenerateText("a"), 0)
+    wire.status(job_1=1)
     wire.status(job_1=1)
     assert wire.results == [GenerateText("a")]
 
@@ -222,6 +239,7 @@ def test_a_lossy_link_never_gives_wrong_results_and_every_job_ends(seed: int, lo
     if chance.random() >= loss:
         wire.result(GenerateDone("stop"), words)
     for _ in range(3):
+        wire.replica.tick()
         wire.status()
     *texts, final = wire.results
     assert texts == [GenerateText(str(number)) for number in range(len(texts))]

@@ -11,6 +11,7 @@ from rtengine.pipeline.dora.codec import Malformed, Metadata, pack_request, unpa
 
 CANCEL = "cancel"
 CREDIT = "credit"
+PROBE = "probe"
 STATUS = "status"
 
 FRAGMENT_BYTES = 64 << 10
@@ -23,7 +24,7 @@ class Envelope:
     """One message's address: which job of which session, and where in its order."""
 
     name: str
-    """The stage for a job, the name of a result, or ``cancel``, ``credit``, ``status``."""
+    """The stage for a job, the name of a result, or ``cancel``, ``credit``, ``probe``, ``status``."""
     session_id: str = ""
     job_id: str = ""
     epoch: int = 0

@@ -37,8 +37,11 @@ _RESTART_SECONDS = (0.5, 10.0)
 """First and longest wait before the dataflow is started again."""
 _STEADY_SECONDS = 60.0
 """A dataflow that has run for so long is started again without a longer wait."""
-_LOOK_SECONDS = 1.0
-_SILENT_SECONDS = 5.0
+_LOOK_SECONDS = 0.25
+_SILENT_SECONDS = 1.5
+"""A daemon that says nothing for so long has lost its jobs, like a node that does."""
+_HUNG_SECONDS = 5.0
+"""One that says nothing for so long is ended, and the dataflow started again."""
 _HUNG_TICKS = 2 * TICKS_A_SECOND
 """A node's process that has been taken for dead for so long, and not been seen to end, is killed."""
 _ABSENT_TICKS = 15 * TICKS_A_SECOND
@@ -212,8 +215,12 @@ class DoraHost:
 
     def _silence(self) -> str:
         """Who has said nothing for too long, if anybody has."""
-        if time.monotonic() - self._heard > _SILENT_SECONDS:
+        silent = time.monotonic() - self._heard
+        if silent > _HUNG_SECONDS:
             return "the daemon is silent"
+        if silent > _SILENT_SECONDS:
+            for replica in self._replicas.values():
+                replica.gone()
         return next((f"nothing comes from {name}" for name, ticks in self._absent.items() if ticks > _ABSENT_TICKS), "")
 
     def _waiting(self, what: str) -> None:

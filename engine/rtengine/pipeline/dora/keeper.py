@@ -92,6 +92,7 @@ class Keeper:
         overlay.write_text(OVERLAY, encoding="utf-8")
         self.environment["DORA_ZENOH_CONFIG_OVERLAY"] = str(overlay)
         self.environment["TMPDIR"] = str(self.directory)  # dora leaves directories there
+        self.environment["UV_CACHE_DIR"] = str(self.directory / "uv")  # dora asks uv for the interpreter
         daemon_port, zenoh_port = free_port(LOOPBACK), free_port(self.order.listen)
         coordinator = ["--interface", self.order.listen, "--port", str(self.coordinator_port), "--store", "memory"]
         self._spawn("coordinator", "coordinator", *coordinator)

@@ -38,6 +38,7 @@ def lend(machine: str, server: str, port: int) -> None:
             **node_environment(),
             "DORA_ZENOH_CONFIG_OVERLAY": str(overlay),
             "TMPDIR": str(directory),
+            "UV_CACHE_DIR": str(directory / "uv"),
         }
         while True:
             command = [dora_command(), "daemon", "--machine-id", machine]

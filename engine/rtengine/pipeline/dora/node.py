@@ -19,7 +19,7 @@ from rtengine.errors import ModelError, RtengineError
 from rtengine.models.jobs import FINAL, Job, JobFailed, Result
 from rtengine.pipeline.dora.attachment import TICK, Attachment, Event, open_here
 from rtengine.pipeline.dora.codec import Malformed, pack_result
-from rtengine.pipeline.dora.envelope import CANCEL, CREDIT, STATUS, Assembly, Envelope
+from rtengine.pipeline.dora.envelope import CANCEL, CREDIT, PROBE, STATUS, Assembly, Envelope
 from rtengine.pipeline.dora.lead import Leads, paced
 from rtengine.pipeline.dora.status import State, Status
 from rtengine.pipeline.local import Loader, LocalHost
@@ -56,6 +56,7 @@ class StageNode:
         self._host = LocalHost({stage: self._load}, {stage: workers})
         self._incarnation = secrets.token_hex(6)
         self._epoch = 0
+        self._probe = 0
         self._state: State = "loading"
         self._progress, self._hint = "", ""
         self._jobs: dict[str, tuple[Job, int]] = {}
@@ -139,11 +140,13 @@ class StageNode:
             return
         if envelope.epoch > self._epoch:
             self._forget()  # what is left of an earlier server
-            self._epoch = envelope.epoch
+            self._epoch, self._probe = envelope.epoch, 0
         if envelope.name == CANCEL:
             self._cancel(envelope.job_id)
         elif envelope.name == CREDIT:
             self._leads.credit(envelope.job_id, envelope.seq)
+        elif envelope.name == PROBE:
+            self._probe = envelope.seq
         else:
             self._fragment(envelope, metadata, payload)
 
@@ -200,6 +203,7 @@ class StageNode:
             progress=self._progress,
             hint=self._hint,
             jobs={job_id: seq for job_id, (_, seq) in self._jobs.items()},
+            probe=self._probe,
             pid=os.getpid(),
             silence_seconds=self._silence_seconds,
         )

@@ -2,8 +2,8 @@
 
 No I/O, and no clock but ticks: the host calls ``receive`` for every message of the node and ``tick`` for every tick of
 the dataflow's timer. dora loses messages without a word when a queue is full, a link is cut or a process is killed, so
-nothing is taken on trust: results are counted, and the node says four times a second which jobs it has and how many
-results of each it has sent.
+nothing is taken on trust: results are counted, and the node says four times a second which jobs it has, how many
+results of each it has sent, and how much of what was sent to it has come.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from rtengine.models.jobs import FINAL, Job, JobFailed, Result
 from rtengine.pipeline.dora.codec import Malformed, Metadata, unpack_result
-from rtengine.pipeline.dora.envelope import CANCEL, CREDIT, STATUS, Envelope, fragments
+from rtengine.pipeline.dora.envelope import CANCEL, CREDIT, PROBE, STATUS, Envelope, fragments
 from rtengine.pipeline.dora.lead import CREDIT_EVERY, RESULTS_AHEAD
 from rtengine.pipeline.dora.status import READY, State, Status
 from rtengine.pipeline.host import Deliver
@@ -28,8 +28,8 @@ _SILENT_TICKS = 6
 """A node that says nothing for so long is taken for dead."""
 _LOADING_TICKS = 240
 """While a model loads, its library may keep the node from saying anything."""
-_LOST_AFTER = 3
-"""What two statuses in a row miss may still be on its way; a third one does not agree by chance."""
+_LOST_AFTER = 2
+"""Messages keep their order, but nothing promises it: what one status misses, the next may have."""
 
 LOST = JobFailed("The server lost a message while processing the request.")
 ENDED = JobFailed("The server had an error while processing the request: a model stopped.")
@@ -40,13 +40,13 @@ Send = Callable[[Metadata, bytes], bool]
 class Flight:
     """A job at the node."""
 
-    __slots__ = ("credited", "deliver", "doubts", "held", "job", "next", "sent")
+    __slots__ = ("credited", "deliver", "doubts", "held", "job", "next", "probe")
 
     def __init__(self, job: Job, deliver: Deliver) -> None:
         self.job = job
         self.deliver = deliver
-        self.sent = False
-        """Whether all of its fragments are on their way."""
+        self.probe: int | None = None
+        """A probe that was sent after all of its fragments; none as long as they have not been."""
         self.next = 0
         """The number of the next result to deliver."""
         self.credited = 0
@@ -77,6 +77,8 @@ class Replica:
         self._epoch = epoch
         self._incarnation = ""
         self._patience = _LOADING_TICKS
+        self._probe = 0
+        """The last probe that was sent."""
         self._flights: dict[str, Flight] = {}
         self._strangers: set[str] = set()
 
@@ -120,6 +122,9 @@ class Replica:
         if self.state is not None and self.silent_ticks > self._patience:
             log.error("nothing heard from %s: taken for dead", self.name)
             self.gone()
+        if self._flights:
+            self._probe += 1
+            self._send(Envelope(PROBE, epoch=self._epoch, seq=self._probe).metadata(), b"")
 
     def died(self) -> None:
         """The dataflow says that the node's process has ended."""
@@ -146,7 +151,7 @@ class Replica:
                 self._finish(flight, LOST)
                 return
             yield
-        flight.sent = True
+        flight.probe = self._probe + 1
 
     def _result(self, envelope: Envelope, metadata: Mapping[str, Any], payload: bytes) -> None:
         flight = self._flights.get(envelope.job_id)
@@ -232,11 +237,12 @@ class Replica:
     def _compare(self, status: Status) -> None:
         """Hold what the node says it has against what is here."""
         for flight in list(self._flights.values()):
-            if not flight.sent:
-                continue
             theirs = status.jobs.get(flight.job.id)
-            # A job that has not come, or whose end has; or results that have not come.
-            flight.doubts = flight.doubts + 1 if theirs is None or theirs > flight.next else 0
+            if theirs is None:  # it has not come, or its end has not
+                missing = flight.probe is not None and status.probe >= flight.probe
+            else:
+                missing = theirs > flight.next
+            flight.doubts = flight.doubts + 1 if missing else 0
             if flight.doubts >= _LOST_AFTER:
                 log.error("%s: a message of job %s was lost", self.name, flight.job.id)
                 self._tell_cancelled(flight.job.session_id, flight.job.id)

@@ -27,8 +27,8 @@ _RESTARTING = "restarting node after failure"
 _RESTARTS_AT_START = 3
 _LINE = re.compile(r"^\d\d:\d\d:\d\d\s+(?P<level>\S+)\s+(?P<node>\[?[\w.-]+\]?):\s(?P<text>.*)$")
 _LEVELS = {"ERROR": logging.ERROR, "WARN": logging.WARNING}
-# What dora says of every dynamic node, while all is well.
-_NOISE = ("failed to receive finished signal",)
+# What dora says while all is well: of every dynamic node, and of one that is too busy with its model to count ticks.
+_NOISE = ("failed to receive finished signal", "Discarding event for input `tick`")
 _BY_NODE = {"ERROR": logging.ERROR, "CRITICAL": logging.ERROR, "WARNING": logging.WARNING}
 
 

@@ -23,6 +23,8 @@ class Status(BaseModel):
     """When failed, what to do about it."""
     jobs: dict[str, int] = Field(default_factory=dict)
     """The jobs that the node has, with the number of results it has sent of each."""
+    probe: int = 0
+    """The last probe that the node has got in this epoch: it has got all that was sent before, or that was lost."""
     pid: int = 0
     """The node's process, so that it can be ended when it hangs. Only processes of the server's own are."""
     silence_seconds: float = 0.0
