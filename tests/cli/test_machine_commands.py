@@ -103,10 +103,12 @@ def test_what_an_extending_file_does_to_others_is_told_of_it() -> None:
 
 
 def test_the_matrix_has_blanks() -> None:
-    Path("mine.yaml").write_text("extends: session\n", encoding="utf-8")
+    row = "{when: ctx.live > 0, do: []}"
+    text = f"extends: session\nstates: {{ending: {{on: {{response.create: [{row}]}}}}}}\n"
+    Path("mine.yaml").write_text(text, encoding="utf-8")
     lines = invoke("check", "mine.yaml", "--matrix").stdout.splitlines()
-    draining = next(line for line in lines if line.startswith("draining"))
-    assert draining.split()[1:] == ["-", "yes", "when", "yes"]
+    ending = next(line for line in lines if line.startswith("ending"))
+    assert ending.split()[1:] == ["-", "when", "yes", "yes"]
 
 
 def test_a_promise_that_is_broken_by_an_extending_file_is_told_at_its_row() -> None:

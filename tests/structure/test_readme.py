@@ -48,7 +48,7 @@ def test_every_command_and_every_profile_is_listed() -> None:
 
 
 def test_the_row_to_edit_is_there() -> None:
-    (row,) = re.findall(r"`(buffer\.buffered_ms < \d+)`", TEXT)
+    (row,) = re.findall(r"`(buffer\.buffered_ms >= \d+)`", TEXT)
     assert row in shipped_files("machines")["turn"].read_text(encoding="utf-8")
 
 
