@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.audio.recorded import LABELS, NAMES, Recording, load, played, recording
+from tests.audio.recorded import NAMES, Recording, load, played, recording
 
 from rtengine.audio import detector as detector_module
 from rtengine.audio import silero as silero_module
@@ -68,9 +68,8 @@ def test_the_room_may_be_silent_or_noisy(name: Name, room_dbfs: float | None) ->
 @pytest.mark.parametrize("rate", [8000, 16000])
 def test_telephone_and_wideband_audio_are_as_accurate(name: Name, rate: int) -> None:
     for clip in NAMES:
-        if rate == 16000 or LABELS[clip].get("telephone", True):
-            heard = recording(clip, rate)
-            assert_accurate(edges_of(name, heard), heard, 500)
+        heard = recording(clip, rate)
+        assert_accurate(edges_of(name, heard), heard, 500)
 
 
 @both

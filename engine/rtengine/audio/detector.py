@@ -17,6 +17,11 @@ _IDLE_POWER = 32768.0**2 * 10**-7.0
 """-70 dBFS: digital silence, or a muted microphone."""
 _IDLE_AFTER_MS = 1000
 
+_NARROW = 8000
+_HISS = 2.0
+"""Telephone audio has lost most of its s, f and th. Sample-to-sample change, counted so many times, gives what is left
+of them more weight beside the vowels: the power of 3.5 kHz grows by 9 dB, that of 500 Hz by 1 dB."""
+
 
 class Classifier(Protocol):
     """Tells speech from everything else, frame by frame."""
@@ -52,8 +57,10 @@ class Converter(Protocol):
 class Detector:
     """Implements ``VoiceActivity``."""
 
-    def __init__(self, classifier: Classifier, converter: Converter) -> None:
+    def __init__(self, classifier: Classifier, converter: Converter, rate: int) -> None:
+        """``rate`` is that of the session's samples."""
         self._classifier = classifier
+        self._lag = classifier.rate // _NARROW if rate <= _NARROW else 0
         self._converter = converter
         self._endpointer = Endpointer(classifier.timing)
         self._hops_per_frame = classifier.frame // classifier.hop
@@ -106,8 +113,12 @@ class Detector:
         return self._classifier.probability(frame)
 
     def _energies(self, stream: Stream) -> list[float]:
-        """Sums of squares of the hops not counted yet."""
+        """Sums of squares of the hops not counted yet; in telephone audio with more weight on high frequencies."""
         hop = self._classifier.hop
         new = stream[self._counted * hop : len(stream) // hop * hop].astype(np.float32, copy=False).reshape(-1, hop)
-        energies: list[float] = np.vecdot(new, new).tolist()
+        sums: NDArray[np.float32] = np.vecdot(new, new)
+        if self._lag:
+            change = new[:, self._lag :] - new[:, : -self._lag]
+            sums = sums + _HISS * np.vecdot(change, change)
+        energies: list[float] = sums.tolist()
         return energies

@@ -95,4 +95,4 @@ def silero(rate: int) -> Detector:
 
     The stream is brought to 16 kHz by cubic interpolation, which withholds nothing: its clock needs no correction.
     """
-    return Detector(SileroClassifier(), _Converter(rate))
+    return Detector(SileroClassifier(), _Converter(rate), rate)

@@ -74,4 +74,4 @@ class _Converter:
 
 def webrtc(rate: int) -> Detector:
     """A detector of a stream of ``rate`` samples a second."""
-    return Detector(WebrtcClassifier(), _Converter(rate))
+    return Detector(WebrtcClassifier(), _Converter(rate), rate)
