@@ -159,6 +159,11 @@ def test_a_voice_that_fades_for_long_after_the_classifier_has_dropped_it_ends_wi
     assert stream.told[-1] == ("ended", 2000)
 
 
+def test_weak_consonants_and_the_closure_after_them_belong_to_the_voice() -> None:
+    stream = Stream().play(1000, 100.0).play(140, VOICE / 40, 0.1).play(60, 100.0, 0.1).play(500, LOUD_VOICE, 0.9)
+    assert stream.told[0] == ("speech", 1000)
+
+
 def test_speech_at_the_very_start_of_a_stream_is_found() -> None:
     stream = Stream().play(60, VOICE, 0.9).play(40, VOICE / 50, 0.9).play(500, VOICE, 0.9).play(1000)
     assert stream.told == [("speech", 0), ("silence", 600), ("ended", 900)]

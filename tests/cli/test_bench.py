@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rtengine.audio.activity import Edge
-from rtengine_cli import bench, bench_turns, bench_vad, noisy_speech
+from rtengine_cli import bench, bench_edges, bench_turns, bench_vad, noisy_speech
 from rtengine_cli.bench_turns import Heard, outcomes
 from rtengine_cli.bench_vad import Score
 from rtengine_cli.noisy_speech import RATE, RECORDINGS, Recording, Stream, mixed, noises, recordings
@@ -71,6 +71,42 @@ def test_the_detectors_are_measured_on_the_recordings(monkeypatch: pytest.Monkey
         assert found[name]["clean"]["cpu_us_per_append"] > 0
     shown = CliRunner().invoke(bench.app, ["vad"])
     assert "CPU: silero" in shown.output
+
+
+def test_both_detectors_find_the_edges_of_the_recordings_in_every_condition() -> None:
+    done = CliRunner().invoke(bench.app, ["edges", "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.output)
+    for name in ("silero", "webrtc"):
+        assert set(found[name]) == {condition.name for condition in bench_edges.CONDITIONS}
+        for condition, kinds in found[name].items():
+            for kind, row in kinds.items():
+                assert row["edges"] == len(recordings(RECORDINGS))
+                assert (row["within"], row["unheard"]) == (1, 0), (name, condition, kind, row)
+                assert abs(row["median_ms"]) <= row["p95_ms"] <= row["worst_ms"] <= bench_edges.WITHIN_MS
+
+
+def test_an_edge_that_was_not_heard_or_is_far_off_is_not_within() -> None:
+    errors = bench_edges.Errors()
+    for told in (1010.0, 960.0, 1300.0, None):
+        errors.add(1000, told)
+    assert errors.fields() | {"p95_ms": 0} == {
+        "edges": 4,
+        "within": 0.5,
+        "median_ms": 10,
+        "p95_ms": 0,
+        "worst_ms": 300,
+        "unheard": 1,
+    }
+
+
+def test_other_recordings_and_their_labels_may_be_given(tmp_path: Path) -> None:
+    (tmp_path / "star.wav").write_bytes((RECORDINGS / "star_16k.wav").read_bytes())
+    (tmp_path / "labels.yaml").write_text("star.wav: {onset_ms: 48, end_ms: 245}\n")
+    done = CliRunner().invoke(bench.app, ["edges", "--recordings", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "1 recordings" in done.output
+    assert "0.0%" in done.output  # The end in these labels is wrong by half a second.
 
 
 def test_a_folder_without_recordings_is_explained(tmp_path: Path) -> None:
