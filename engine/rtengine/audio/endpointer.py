@@ -42,7 +42,7 @@ _ATTACK_MS = 64
 _EVIDENCE_MS = 100
 _LOUD_HOPS = 2
 _BACKGROUND_MS = 240
-"""A faint sound before the voice, if it lasts longer than consonants do ("st", "spr"), is the room and not the voice."""
+"""A faint sound before the voice, if it lasts longer than consonants do ("st", "spr"), is the room, not the voice."""
 _RETURN_MS = 24
 _PAUSE_MS = 64
 _SURE_PAUSE_MS = 96
