@@ -149,7 +149,9 @@ class Stack:
         node, text, level = match["node"], match["text"], logging.DEBUG
         if match["level"] == "stdout":
             self._tails.setdefault(node, deque(maxlen=_TAIL)).append(text)
-            level = _BY_NODE.get(text.partition(" ")[0], logging.DEBUG)
+            word, _, rest = text.partition(" ")
+            if word in _BY_NODE:
+                level, text = _BY_NODE[word], rest
         elif not any(noise in text for noise in _NOISE):
             level = _LEVELS.get(match["level"], logging.DEBUG)
             if _RESTARTING in text:
