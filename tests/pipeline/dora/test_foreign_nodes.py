@@ -2,39 +2,57 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
-from tests.pipeline.dora.dataflows import Patient, running
+from tests.pipeline.dora.dataflows import Patient, eventually, running, say
 
-from rtengine.models.jobs import Job, JobFailed, SpeakAudio, SpeakDone, SpeakRequest
-from rtengine.pipeline.dora.dataflow import parse, read
+from rtengine.models.jobs import (
+    GenerateDone,
+    GenerateText,
+    Job,
+    JobFailed,
+    SpeakAudio,
+    SpeakDone,
+    SpeakRequest,
+    TranscribeDone,
+    TranscribeRequest,
+)
+from rtengine.pipeline.dora.dataflow import Dataflow, parse, read
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(240)]
 
 ROOT = Path(__file__).parents[3]
 
-HUB = """
-nodes:
-  - id: server
-    path: dynamic
-    inputs:
-      speak: {source: adapter/results, queue_size: 10000}
-      tick: {source: dora/timer/millis/250, queue_size: 1}
-    outputs: [speak]
-  - id: adapter
-    path: python
-    args: -u -m rtengine.pipeline.dora.hub --stage speak
-    inputs:
-      jobs: {source: server/speak, queue_size: 10000}
-      reply: {source: voice/audio, queue_size: 1000}
-      tick: {source: dora/timer/millis/250, queue_size: 1}
-    outputs: [results, request]
-  - id: voice
-    path: hub_voice.py
-    inputs:
-      text: {source: adapter/request, queue_size: 1000}
-      tick: {source: dora/timer/millis/250, queue_size: 1}
-    outputs: [audio]
-"""
+TICK = "tick: {source: dora/timer/millis/250, queue_size: 1}"
+NODES = Path(__file__).with_name("hub_nodes.py")
+PARTS = {"transcribe": ("ear", "text"), "generate": ("chat", "text"), "speak": ("voice", "audio")}
+
+
+def hub(*stages: str) -> Dataflow:
+    """A dataflow whose stages are adapters before nodes of the hub."""
+    inputs = [f"      {stage}: {{source: {stage}/results, queue_size: 10000}}" for stage in stages]
+    lines = ["nodes:", "  - id: server", "    path: dynamic", "    inputs:", *inputs, f"      {TICK}"]
+    lines.append(f"    outputs: [{', '.join(stages)}]")
+    for stage in stages:
+        kind, output = PARTS[stage]
+        lines += [
+            f"  - id: {stage}",
+            "    path: python",
+            f"    args: -u -m rtengine.pipeline.dora.hub --stage {stage}",
+            "    inputs:",
+            f"      jobs: {{source: server/{stage}, queue_size: 10000}}",
+            f"      reply: {{source: {kind}/{output}, queue_size: 1000}}",
+            f"      {TICK}",
+            "    outputs: [results, request]",
+            f"  - id: {kind}",
+            "    path: python",
+            f"    args: -u {NODES} {kind}",
+            "    inputs:",
+            f"      question: {{source: {stage}/request, queue_size: 1000}}",
+            f"      {TICK}",
+            f"    outputs: [{output}]",
+        ]
+    return parse("\n".join(lines))
 
 
 async def test_the_example_of_a_voice_of_ones_own_runs() -> None:
@@ -49,9 +67,9 @@ async def test_the_example_of_a_voice_of_ones_own_runs() -> None:
         assert await got.outcome("j2") == JobFailed("A whistle has no G.711.")
 
 
-async def test_a_voice_of_the_hub_speaks_for_many_sessions_through_the_adapter() -> None:
+async def test_nodes_of_the_hub_serve_many_sessions_through_adapters() -> None:
     got = Patient()
-    async with running(parse(HUB, folder=Path(__file__).parent)) as host:
+    async with running(hub(*PARTS)) as host:
         clauses = {f"j{number}": "x" * number for number in range(1, 9)}
         for number, (job_id, clause) in enumerate(clauses.items()):
             host.submit(Job(job_id, f"s{number % 3}", SpeakRequest(clause, "marin")), got)
@@ -62,3 +80,44 @@ async def test_a_voice_of_the_hub_speaks_for_many_sessions_through_the_adapter()
             spoken = sum(result.duration_ms for result in got.of(job_id) if isinstance(result, SpeakAudio))
             assert spoken == pytest.approx(100 * len(clause), abs=1)
         assert got.of("cancelled") == []
+
+        loud = (np.full(24000, 16384, "<i2")).tobytes()
+        host.submit(Job("heard", "s1", TranscribeRequest(loud, 24000, language="en")), got)
+        heard = await got.outcome("heard")
+        assert isinstance(heard, TranscribeDone)
+        assert (heard.seconds, heard.language) == (1.0, "en")
+        type_, samples, rate, loudest = heard.transcript.split(" ")
+        assert (type_, rate) == ("float", "16000")
+        assert int(samples) == pytest.approx(16000, abs=2)
+        assert float(loudest) == pytest.approx(0.5, abs=0.1)
+
+        host.submit(say("answered", "hello"), got)
+        assert await got.outcome("answered") == GenerateDone("stop")
+        assert words(got, "answered") == "1: hello"
+
+
+async def test_the_answer_to_a_cancelled_job_is_not_given_to_the_next_and_a_dead_hub_node_comes_back() -> None:
+    got = Patient()
+    async with running(hub("generate", "speak")) as host:
+        for number in range(1, 4):
+            host.submit(say(f"begun {number}", f"slow {number}"), got)
+            host.submit(say(f"next {number}", f"quick {number}"), got)
+            host.submit(say(f"waiting {number}", f"other {number}"), got)
+            host.cancel(f"waiting {number}")
+            if number < 3:
+                host.cancel(f"begun {number}")  # which may or may not have been asked
+            await got.outcome(f"next {number}")
+            assert words(got, f"next {number}").endswith(f": quick {number}")
+        assert words(got, "begun 3").endswith(": slow 3")
+        assert not any(job_id.startswith("waiting") for job_id, _ in got.results)
+
+        host.submit(say("last", "he dies"), got)
+        assert isinstance(await got.outcome("last"), JobFailed)
+        await eventually(lambda: host.missing() == ())
+        host.submit(say("later", "hello"), got)
+        await got.outcome("later")
+        assert words(got, "later") == "1: hello"
+
+
+def words(got: Patient, job_id: str) -> str:
+    return "".join(result.text for result in got.of(job_id) if isinstance(result, GenerateText))

@@ -90,6 +90,8 @@ class DoraHost:
         self._replicas: dict[str, Replica] = {}
         self._absent: dict[str, int] = {}
         """Ticks since each node was last there."""
+        self._failed = ""
+        """The node that has ended and that dora does not start again."""
         self._where: dict[str, Replica] = {}
         self._refusals: dict[str, asyncio.Handle] = {}
         self._outgoing: deque[Iterator[None]] = deque()
@@ -153,6 +155,7 @@ class DoraHost:
             port: Replica(port, stage, partial(self._send, port), epoch) for port, stage in self._flow.replicas.items()
         }
         self._absent = dict.fromkeys(self._replicas, 0)
+        self._failed = ""
         self._heard = time.monotonic()
         opener = partial(open_dynamic, SERVER, up.daemon_port, up.environment)
         run.attachment = Attachment(opener, self._receive, run.lost.set, _ATTACH_SECONDS)
@@ -208,19 +211,21 @@ class DoraHost:
         began = time.monotonic()
         run = self._run
         while run is not None and run.attachment is not None:
-            why = await run.trouble(_LOOK_SECONDS) or self._silence()
+            why = await run.trouble(_LOOK_SECONDS) or self._missed()
             if why:
                 return why, time.monotonic() - began
         return "it did not start", 0.0
 
-    def _silence(self) -> str:
-        """Who has said nothing for too long, if anybody has."""
+    def _missed(self) -> str:
+        """Who has said nothing for too long or has ended for good, if anybody has."""
         silent = time.monotonic() - self._heard
         if silent > _HUNG_SECONDS:
             return "the daemon is silent"
         if silent > _SILENT_SECONDS:
             for replica in self._replicas.values():
                 replica.gone()
+        if self._failed:
+            return f"the node {self._failed} has ended for good"
         return next((f"nothing comes from {name}" for name, ticks in self._absent.items() if ticks > _ABSENT_TICKS), "")
 
     def _waiting(self, what: str) -> None:
@@ -242,6 +247,8 @@ class DoraHost:
         elif event.kind in ("NODE_RESTARTED", "NODE_FAILED") and event.id in self._flow.nodes and self._replicas:
             log.error("the node %s has ended", event.id)
             self._replicas[self._flow.nodes[event.id]].died()
+            if event.kind == "NODE_FAILED":
+                self._failed = event.id
             self._changed.set()
 
     def _tick(self) -> None:
@@ -290,10 +297,12 @@ class DoraHost:
 
     def _replica(self, stage: str, session_id: str) -> Replica | None:
         """The same node for all of a session's jobs, as long as it is there: models keep what they have read."""
-        ready = [replica for replica in self._replicas.values() if replica.stage == stage and replica.ready]
-        if self._closed or not ready:
+        able = [replica for replica in self._replicas.values() if replica.stage == stage and replica.able]
+        # One that fails at every job is mended by a job that succeeds: better tried than never known.
+        able = [replica for replica in able if replica.ready] or able
+        if self._closed or not able:
             return None
-        return max(ready, key=lambda replica: _weight(replica.name, session_id)) if len(ready) > 1 else ready[0]
+        return max(able, key=lambda replica: _weight(replica.name, session_id)) if len(able) > 1 else able[0]
 
 
 def _weight(name: str, session_id: str) -> bytes:

@@ -4,16 +4,17 @@ Hub nodes know neither sessions nor jobs: audio or text goes in, text or audio c
 message had is forgotten. So this node stands before one, does one job after the other, and takes what comes next for
 the answer. Its output ``request`` goes to the hub node, whose output comes back as its input ``reply``.
 
+Where that could be the answer to another question, because the hub node or this one has ended or an answer was lost,
+this node ends, and the server starts the whole dataflow again.
+
 Audio is float32 in -1..1, mono, with its ``sample_rate`` in the metadata; text is an array of one string.
 """
 
 from __future__ import annotations
 
 import argparse
-import queue
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ from rtengine.models.jobs import (
     TranscribeRequest,
 )
 from rtengine.models.ports import Cancel, ModelFailure, Samples
-from rtengine.pipeline.dora.attachment import Event
+from rtengine.pipeline.dora.attachment import TICK, Event, open_here
+from rtengine.pipeline.dora.line import ANSWER_SECONDS, Line
 from rtengine.pipeline.dora.node import StageNode, run
 from rtengine.pipeline.stage import AnyStage, GenerateStage, SpeakStage, TranscribeStage
 
@@ -37,40 +39,6 @@ REQUEST, REPLY = "request", "reply"
 HEARING_RATE = 16000
 """What the hub's transcribers expect."""
 VOICE_RATE = 24000
-ANSWER_SECONDS = 60.0
-_POLL = 0.05
-
-
-class Line:
-    """Questions to a hub node, one at a time, and its answers."""
-
-    def __init__(self) -> None:
-        self.node: StageNode | None = None
-        self._replies: queue.Queue[Event] = queue.Queue()
-        self._owed = 0
-
-    def receive(self, event: Event) -> None:
-        if event.id == REPLY:
-            self._replies.put(event)
-
-    def ask(self, value: Any, metadata: Mapping[str, Any], cancel: Cancel) -> Event | None:
-        """The answer; None when the job was cancelled. An answer that nobody waited for is not taken for the next."""
-        deadline = time.monotonic() + ANSWER_SECONDS
-        self._owed += 1
-        if self.node is None or not self.node.send(REQUEST, value, metadata):
-            raise ModelFailure("The model's node cannot be reached.")
-        while not cancel:
-            try:
-                event = self._replies.get(timeout=_POLL)
-            except queue.Empty:
-                if time.monotonic() > deadline:
-                    self._owed = 0
-                    raise ModelFailure("The model's node does not answer.") from None
-                continue
-            self._owed -= 1
-            if self._owed == 0:
-                return event
-        return None
 
 
 class HubTranscriber:
@@ -116,7 +84,8 @@ class HubVoice:
     def speak(self, request: SpeakRequest, cancel: Cancel) -> Iterator[Samples]:
         import pyarrow as pa
 
-        answer = self._line.ask(pa.array([request.text]), {"primitive": "text"}, cancel)
+        # In one line: hub nodes answer a text of several with several messages.
+        answer = self._line.ask(pa.array([" ".join(request.text.split())]), {"primitive": "text"}, cancel)
         if answer is None:
             return
         given = (answer.metadata or {}).get("sample_rate", VOICE_RATE)
@@ -151,10 +120,40 @@ def stage_of(name: str, line: Line) -> AnyStage:
     return GenerateStage(HubChat(line)) if name == "generate" else SpeakStage(HubVoice(line))
 
 
-def hub_node(name: str) -> StageNode:
-    line = Line()
-    line.node = StageNode(name, lambda progress: stage_of(name, line), on_input=line.receive)
-    return line.node
+def open_first() -> Any:
+    """The node of this process, unless another was it before, whose questions may not have been answered yet."""
+    node = open_here()
+    if node.is_restart():
+        raise RuntimeError("the hub node may still owe an answer to the process before this one")
+    return node
+
+
+class HubNode(StageNode):
+    """A stage whose model is another node of the dataflow."""
+
+    def __init__(self, stage: str, answer_seconds: float = ANSWER_SECONDS) -> None:
+        self._line = Line(self._ask, answer_seconds)
+        super().__init__(stage, lambda progress: stage_of(stage, self._line))
+
+    async def run(self, open_node: Callable[[], Any] = open_first) -> None:
+        await super().run(open_node)
+
+    @property
+    def broken(self) -> bool:
+        return self._line.overdue or super().broken
+
+    def receive(self, event: Event) -> None:
+        if event.kind == "INPUT" and event.id == REPLY:
+            self._line.answer(event)
+            return
+        if event.kind in ("NODE_RESTARTED", "NODE_FAILED") or (event.kind == "INPUT_CLOSED" and event.id == REPLY):
+            self.leave("The hub node behind this one has ended.")
+        elif event.kind == "INPUT" and event.id == TICK and self._line.lost:
+            self.leave("The hub node behind this one does not answer.")
+        super().receive(event)
+
+    def _ask(self, value: Any, metadata: Mapping[str, Any]) -> bool:
+        return self.send(REQUEST, value, metadata)
 
 
 def _content(message: Mapping[str, Any]) -> str:
@@ -165,8 +164,14 @@ def _content(message: Mapping[str, Any]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rtengine.pipeline.dora.hub", description=__doc__)
     parser.add_argument("--stage", required=True, choices=("transcribe", "generate", "speak"))
+    parser.add_argument(
+        "--answer-seconds",
+        type=float,
+        default=ANSWER_SECONDS,
+        help="how long an answer may take; after twice as long the dataflow is started again (%(default)s)",
+    )
     given = parser.parse_args(arguments)
-    return run(lambda: hub_node(given.stage))
+    return run(lambda: HubNode(given.stage, given.answer_seconds))
 
 
 if __name__ == "__main__":

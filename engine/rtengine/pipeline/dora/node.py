@@ -39,16 +39,7 @@ MALFORMED = JobFailed("The server had an error while processing the request: a m
 class StageNode:
     """One stage in one process. Everything but the stage itself runs on the event loop."""
 
-    def __init__(
-        self,
-        stage: str,
-        loader: Loader,
-        workers: int = 1,
-        silence_seconds: float = 0.0,
-        on_input: Callable[[Event], None] = lambda event: None,
-    ) -> None:
-        """``on_input`` gets what comes in by inputs of the node's own."""
-        self._on_input = on_input
+    def __init__(self, stage: str, loader: Loader, workers: int = 1, silence_seconds: float = 0.0) -> None:
         self._stage = stage
         self._loader = loader
         self._silence_seconds = silence_seconds
@@ -63,11 +54,12 @@ class StageNode:
         self._assemblies: dict[str, Assembly] = {}
         self._attachment: Attachment
         self._ended = asyncio.Event()
+        self._reason: ModelError | None = None
         self._parent = os.getppid()
 
     async def run(self, open_node: Callable[[], Any] = open_here) -> None:
-        """Serve until the dataflow ends. Raises ``ModelError`` when the model cannot be loaded."""
-        self._attachment = Attachment(open_node, self._receive, self._ended.set)
+        """Serve until the dataflow ends. Raises ``ModelError`` when the model cannot be loaded, or the node leaves."""
+        self._attachment = Attachment(open_node, self.receive, self._ended.set)
         try:
             loading = asyncio.ensure_future(self._host.start(self._tell))
             ended = asyncio.ensure_future(self._ended.wait())
@@ -81,9 +73,22 @@ class StageNode:
                 await asyncio.wait((ended,), timeout=_LAST_WORDS_SECONDS)
             loading.result()
             await ended
+            if self._reason is not None:
+                raise self._reason
         finally:
             await self._attachment.close()
             await self._host.close()
+
+    def leave(self, why: str) -> None:
+        """End the node, with an error."""
+        if not self._ended.is_set():
+            self._reason = ModelError(why)
+            self._ended.set()
+
+    @property
+    def broken(self) -> bool:
+        """Whether every job fails."""
+        return bool(self._host.missing())
 
     def _load(self, progress: Callable[[str], None]) -> Any:
         return paced(self._loader(progress), self._leads)
@@ -103,7 +108,7 @@ class StageNode:
 
     # --- from the server --------------------------------------------------------------------------------------------
 
-    def _receive(self, event: Event) -> None:
+    def receive(self, event: Event) -> None:
         if event.kind == "STOP":
             self._ended.set()
         elif event.kind == "INPUT_CLOSED" and event.id == JOBS:
@@ -113,8 +118,6 @@ class StageNode:
         elif event.kind == "INPUT" and event.id == JOBS:
             assert event.metadata is not None
             self._message(event.metadata, event.payload)
-        elif event.kind == "INPUT":
-            self._on_input(event)
 
     def send(self, output: str, value: Any, metadata: Mapping[str, Any]) -> bool:
         """Send by an output of the node's own; from any thread. Whether it could be sent."""
@@ -197,7 +200,7 @@ class StageNode:
         self._attachment.send(RESULTS, envelope.metadata(fields), payload)
 
     def _report(self) -> None:
-        state: State = "broken" if self._state == "ready" and self._host.missing() else self._state
+        state: State = "broken" if self._state == "ready" and self.broken else self._state
         status = Status(
             state=state,
             progress=self._progress,

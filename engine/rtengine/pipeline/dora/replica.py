@@ -18,7 +18,7 @@ from rtengine.models.jobs import FINAL, Job, JobFailed, Result
 from rtengine.pipeline.dora.codec import Malformed, Metadata, unpack_result
 from rtengine.pipeline.dora.envelope import CANCEL, CREDIT, PROBE, STATUS, Envelope, fragments
 from rtengine.pipeline.dora.lead import CREDIT_EVERY, RESULTS_AHEAD
-from rtengine.pipeline.dora.status import READY, State, Status
+from rtengine.pipeline.dora.status import BROKEN, READY, State, Status
 from rtengine.pipeline.host import Deliver
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,11 @@ class Replica:
     @property
     def ready(self) -> bool:
         return self.state == READY
+
+    @property
+    def able(self) -> bool:
+        """Whether it takes jobs."""
+        return self.state in (READY, BROKEN)
 
     @property
     def jobs(self) -> int:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 State = Literal["loading", "ready", "broken", "failed"]
 READY: State = "ready"
+BROKEN: State = "broken"
 
 
 class Status(BaseModel):
