@@ -159,6 +159,12 @@ def test_a_voice_that_fades_for_long_after_the_classifier_has_dropped_it_ends_wi
     assert stream.told[-1] == ("ended", 2000)
 
 
+def test_a_click_and_breath_long_before_the_voice_are_not_its_onset() -> None:
+    breath = 32768.0**2 * 10**-4.5
+    stream = Stream().play(1000, 0.0).play(30, breath * 10, 0.1).play(270, breath, 0.1).play(500, VOICE * 4, 0.9)
+    assert stream.told == [("speech", 1300)]
+
+
 def test_weak_consonants_and_the_closure_after_them_belong_to_the_voice() -> None:
     stream = Stream().play(1000, 100.0).play(140, VOICE / 40, 0.1).play(60, 100.0, 0.1).play(500, LOUD_VOICE, 0.9)
     assert stream.told[0] == ("speech", 1000)

@@ -156,7 +156,7 @@ class Endpointer:
         heard = loudness.hops - int(self._run * timing.frame_ms / timing.hop_ms)
         if (heard - onset) * timing.hop_ms <= _BACKGROUND_MS:
             return onset
-        gate = loudness.background(onset, self._peak)
+        gate = loudness.background(onset, heard, self._peak)
         return onset if gate is None else loudness.onset(onset, gate, int(_GAP_MS / timing.hop_ms))
 
     def _while_speaking(self, loud: bool) -> Edge | None:

@@ -45,8 +45,7 @@ _OUTLIER = 4.0
 _LEAK = 1.002
 """Rise per hop while somebody speaks: about 1 dB a second."""
 _STEADY = 4.0
-_PROBE = 6
-_FAINT = 10**-1.5
+_FAINT = 10**-1.2
 
 
 @dataclass(slots=True)
@@ -132,10 +131,10 @@ class Loudness:
             at -= 1
         return found
 
-    def background(self, first: int, peak: float) -> float | None:
-        """A gate above the sound that begins at hop ``first``, if that sound is far too faint to be the voice."""
-        powers = [self._ring[at % HISTORY] for at in range(first, min(first + _PROBE, self.hops))]
-        gate = sum(powers) / max(len(powers), 1) * _ABOVE_FLOOR
+    def background(self, first: int, last: int, peak: float) -> float | None:
+        """A gate above the sound of the hops from ``first`` to ``last``, if it is far too faint to be the voice."""
+        powers = sorted(self._ring[at % HISTORY] for at in range(first, last))
+        gate = powers[len(powers) // 2] * _ABOVE_FLOOR
         return gate if gate < peak * _FAINT else None
 
     def _smooth(self) -> float:
