@@ -161,7 +161,7 @@ def test_a_voice_that_fades_for_long_after_the_classifier_has_dropped_it_ends_wi
 
 def test_a_click_and_breath_long_before_the_voice_are_not_its_onset() -> None:
     breath = 32768.0**2 * 10**-4.5
-    stream = Stream().play(1000, 0.0).play(30, breath * 10, 0.1).play(270, breath, 0.1).play(500, VOICE * 4, 0.9)
+    stream = Stream().play(1000, 0.0).play(30, breath * 10, 0.1).play(270, breath, 0.1).play(500, LOUD_VOICE, 0.9)
     assert stream.told == [("speech", 1300)]
 
 

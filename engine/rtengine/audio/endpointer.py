@@ -35,7 +35,7 @@ class Timing:
 _HYSTERESIS = 0.15
 _LOWEST_RELEASE = 0.1
 """What a neural classifier may say of plain noise. Lower thresholds than this would never end an utterance."""
-_GAP_MS = 72
+_GAP_MS = 64
 """A stop consonant is silent for so long within a word."""
 _LOOK_BACK_MS = 600
 _ATTACK_MS = 64
