@@ -48,7 +48,7 @@ clients: $(VENV)/.tested
 	$(BIN)/python -m tests.conformance.clients $(CLIENTS)
 
 soak: $(VENV)/.tested
-	RTENGINE_SOAK=10 RTENGINE_RANDOM_STEPS=1000000 $(BIN)/pytest --timeout 3000 tests/soak tests/session/test_random_sequences.py $(PYTEST)
+	RTENGINE_SOAK=10 RTENGINE_RANDOM_STEPS=1000000 $(BIN)/pytest --timeout 3000 tests/soak tests/pipeline/dora tests/session/test_random_sequences.py $(PYTEST)
 
 coverage: $(VENV)/.tested
 	$(BIN)/pytest -q -s tests/scenarios/test_coverage.py $(PYTEST)

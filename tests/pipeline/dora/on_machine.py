@@ -1,6 +1,7 @@
 """Serves one question after another through a dataflow that reaches to another machine: PROFILE ADDRESS PORT.
 
 Reads a line from standard input for each question, and writes the name of what came last, and how long it took.
+`missing` asks for the stages that are missing, and `whole` is answered when none is.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+
+from tests.pipeline.dora.dataflows import eventually
 
 from rtengine.models.jobs import FINAL, GenerateRequest, Job, Result
 from rtengine.pipeline.dora.host import dora_host
@@ -27,6 +30,11 @@ async def main(path: str, address: str, port: str) -> None:
     while line := (await asyncio.to_thread(sys.stdin.readline)).strip():
         if line == "missing":
             print("missing", *host.missing(), flush=True)
+            continue
+        if line == "whole":
+            began = time.monotonic()
+            await eventually(lambda: host.missing() == ())
+            print("whole", f"{time.monotonic() - began:.2f}", flush=True)
             continue
         number += 1
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()

@@ -46,6 +46,8 @@ def test_a_stage_may_be_placed_on_a_machine() -> None:
     text = write(profile(machines={"speak": "gpu"}))
     assert text.count("deploy:") == 1
     assert "deploy: {machine: gpu}" in text
+    assert parse(text).remote == {"speak"}
+    assert parse(write(profile())).remote == set()
 
 
 def test_the_text_goes_to_dora_as_it_is_written() -> None:

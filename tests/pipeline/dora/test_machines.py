@@ -3,15 +3,16 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.pipeline.dora.dataflows import below, command, profile
+from tests.pipeline.dora.dataflows import alive, below, command, process, profile
+from tests.soak.test_sessions import FACTOR
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.soak, pytest.mark.timeout(300)]
 
@@ -25,7 +26,7 @@ def run(*words: str) -> None:
 
 
 @pytest.fixture
-def machines() -> Iterator[tuple[str, str]]:
+def spaces() -> Iterator[tuple[str, str]]:
     """Two network namespaces with a cable between them."""
     if os.geteuid() != 0 or not shutil.which("ip"):
         pytest.skip("network namespaces need root and the command `ip`")
@@ -61,21 +62,32 @@ class Talk:
             env=environment,
         )
         self.lines: list[str] = []
+        self.told = threading.Condition()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            self.lines.append(line.rstrip())
+            with self.told:
+                self.lines.append(line.rstrip())
+                self.told.notify_all()
 
-    def say(self, line: str) -> None:
+    def ask(self, line: str, start: str) -> str:
+        """Say a line; the next one of its lines that starts so."""
         assert self.process.stdin is not None
+        mark = len(self.lines)
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
+        return self.await_line(start, mark)
 
     def await_line(self, start: str, after: int = 0) -> str:
-        return eventually(lambda: next((line for line in self.lines[after:] if line.startswith(start)), ""), self.lines)
+        with self.told:
+            assert self.told.wait_for(lambda: self._found(start, after), PATIENCE), self.lines[-20:]
+        return self._found(start, after)
+
+    def _found(self, start: str, after: int) -> str:
+        return next((line for line in self.lines[after:] if line.startswith(start)), "")
 
     def end(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -91,42 +103,84 @@ class Talk:
                         stream.close()
 
 
-def eventually(find: Callable[[], str], lines: list[str]) -> str:
-    deadline = time.monotonic() + PATIENCE
-    while not (found := find()):
-        assert time.monotonic() < deadline, lines[-20:]
-        time.sleep(0.05)
-    return found
+class Machines:
+    """A server, and the machine that its chat model runs on."""
+
+    def __init__(self, near: str, far: str, path: Path) -> None:
+        self.near, self.far = near, far
+        self.remotes = [self._lend()]
+        self.server = Talk(near, str(Path(__file__).with_name("on_machine.py")), str(path), HERE, PORT)
+
+    def _lend(self) -> Talk:
+        return Talk(self.far, "-m", "rtengine.pipeline.dora.machine", "--id", "gpu", "--server", HERE, "--port", PORT)
+
+    def workers(self) -> list[int]:
+        """The nodes at work on the machine."""
+        return [pid for remote in self.remotes for pid in below(remote.process.pid) if "--stage" in command(pid)]
+
+    def cut(self) -> None:
+        run("ip", "-n", self.near, "link", "set", "rtvA", "down")
+
+    def mend(self) -> None:
+        run("ip", "-n", self.near, "link", "set", "rtvA", "up")
+
+    def kill_daemon(self) -> None:
+        os.kill(process("dora daemon", self.remotes[-1].process.pid), signal.SIGKILL)
+
+    def kill_machine(self) -> None:
+        self.remotes[-1].process.kill()
+
+    def lend_again(self) -> None:
+        self.remotes.append(self._lend())
+
+    def end(self) -> None:
+        self.server.end()
+        for remote in self.remotes:
+            remote.end()
 
 
-def test_a_stage_on_another_machine_answers_and_its_loss_is_noticed_and_mended(
-    machines: tuple[str, str], tmp_path: Path
-) -> None:
-    near, far = machines
-    path = str(profile(tmp_path).path)
-    remote = Talk(far, "-m", "rtengine.pipeline.dora.machine", "--id", "gpu", "--server", HERE, "--port", PORT)
-    server = Talk(near, str(Path(__file__).with_name("on_machine.py")), path, HERE, PORT)
+@pytest.fixture
+def machines(spaces: tuple[str, str], tmp_path: Path) -> Iterator[Machines]:
+    machines = Machines(*spaces, profile(tmp_path).path)
     try:
-        server.await_line("ready")
-        assert any("--stage generate" in command(pid) for pid in below(remote.process.pid))
-        server.say("hello")
-        assert server.await_line("last").startswith("last generate.done")
-        mark = len(server.lines)
-        server.say("slow")
-        server.await_line("first generate.text", mark)
-        run("ip", "-n", near, "link", "set", "rtvA", "down")
-        assert server.await_line("last", mark).startswith("last failed")
-        mark = len(server.lines)
-        server.say("missing")
-        assert "generate" in server.await_line("missing", mark)
-        run("ip", "-n", near, "link", "set", "rtvA", "up")
-
-        def answered() -> str:
-            mark = len(server.lines)
-            server.say("hello")
-            return "yes" if server.await_line("last", mark).startswith("last generate.done") else ""
-
-        eventually(answered, server.lines)
+        machines.server.await_line("ready")
+        yield machines
     finally:
-        server.end()
-        remote.end()
+        machines.end()
+
+
+def nothing(machines: Machines) -> None:
+    """What mends by itself."""
+
+
+IN_SOAK = pytest.mark.skipif(FACTOR == 1, reason="part of `make soak`")
+
+
+@pytest.mark.parametrize(
+    ("breaks", "mends", "for_good"),
+    [
+        pytest.param(Machines.cut, Machines.mend, True, id="partition"),
+        pytest.param(Machines.cut, Machines.mend, False, marks=IN_SOAK, id="flap"),
+        pytest.param(Machines.kill_daemon, nothing, True, marks=IN_SOAK, id="daemon"),
+        pytest.param(Machines.kill_machine, Machines.lend_again, True, marks=IN_SOAK, id="machine"),
+    ],
+)
+def test_the_loss_of_a_machine_is_noticed_and_mended_and_no_node_of_the_lost_dataflow_stays(
+    machines: Machines, breaks: Callable[[Machines], None], mends: Callable[[Machines], None], for_good: bool
+) -> None:
+    server = machines.server
+    assert server.ask("hello", "last").startswith("last generate.done")
+    (before,) = machines.workers()
+    mark = len(server.lines)
+    server.ask("slow", "first generate.text")
+    breaks(machines)
+    assert server.await_line("last", mark).startswith("last failed")
+    assert "generate" in server.ask("missing", "missing")
+    if for_good:
+        server.await_line("the dataflow is started again", mark)
+    mends(machines)
+    server.ask("whole", "whole")
+    assert server.ask("hello", "last").startswith("last generate.done")
+    (after,) = machines.workers()
+    assert after != before or not for_good  # after a short cut, dora's links may have mended by themselves
+    assert alive(before) == (after == before)

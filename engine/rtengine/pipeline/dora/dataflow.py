@@ -40,6 +40,8 @@ class Dataflow:
     """Port of the server, which is its input and its output for one node, to the stage behind it."""
     nodes: Mapping[str, str]
     """Id of each node that sends results, to the port where they arrive."""
+    remote: frozenset[str] = frozenset()
+    """Ports of the nodes that may run on another machine."""
 
 
 def write(profile: Profile) -> str:
@@ -98,7 +100,9 @@ def parse(text: str, shown: str = "dataflow", folder: Path | None = None) -> Dat
         raise RtengineError(f"The dataflow {shown} has no stage: the server has no output {' or '.join(STAGES)}.")
     if folder is not None and _resolve(nodes, folder):
         text = _dumped(document)
-    return Dataflow(text, replicas, {inputs[port].partition("/")[0]: port for port in replicas})
+    senders = {inputs[port].partition("/")[0]: port for port in replicas}
+    remote = frozenset(senders[node["id"]] for node in nodes if node.get("id") in senders and node.get("deploy"))
+    return Dataflow(text, replicas, senders, remote)
 
 
 def _stages(profile: Profile) -> Iterator[str]:

@@ -256,7 +256,9 @@ class DoraHost:
         for name, replica in self._replicas.items():
             replica.tick()
             self._absent[name] = 0 if replica.state is not None else self._absent[name] + 1
-            if replica.pid and self._absent[name] == _HUNG_TICKS and self._run is not None:
+            # Another machine's process would be a stranger here.
+            killable = replica.pid and name not in self._flow.remote
+            if killable and self._absent[name] == _HUNG_TICKS and self._run is not None:
                 log.error("the node %s hangs: its process is killed", name)
                 self._run.stack.kill(replica.pid)
 

@@ -1,7 +1,8 @@
 """Lends this machine to a server elsewhere: ``python -m rtengine.pipeline.dora.machine --id gpu --server ADDRESS``.
 
-It runs a dora daemon in the environment that the nodes need, and starts it again when it ends, with nothing left of
-what ran below it. The server's profile says `pipeline: {machines: {speak: gpu}, listen: ADDRESS, listen_port: PORT}`.
+It runs a dora daemon in the environment that the nodes need, and starts it again when it ends or has lost its server,
+with nothing left of what ran below it. The server's profile says
+`pipeline: {machines: {speak: gpu}, listen: ADDRESS, listen_port: PORT}`.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from pathlib import Path
 
 from rtengine.errors import RtengineError
 from rtengine.pipeline.dora.keeper import LOOPBACK, OVERLAY, Stopped, adopt_orphans, die_with_parent, kill_descendants
-from rtengine.pipeline.dora.ports import free_port
+from rtengine.pipeline.dora.ports import connected, free_port, sockets
 from rtengine.pipeline.dora.stack import dora_command, node_environment
 
 _AGAIN_SECONDS = 1.0
+_LOOK_SECONDS = 0.25
 PORT = 6013
 """dora's own port for coordinators."""
 
@@ -52,11 +54,27 @@ def lend(machine: str, server: str, port: int) -> None:
                 preexec_fn=die_with_parent,  # noqa: PLW1509  # this process has one thread
             )
             try:
-                status = daemon.wait()
+                why = attend(daemon, port)
             finally:
                 kill_descendants()
-            print(f"the daemon ended with status {status} and is started again", file=sys.stderr, flush=True)
+            print(f"the daemon is started again: it {why}", file=sys.stderr, flush=True)
             time.sleep(_AGAIN_SECONDS)
+
+
+def attend(daemon: subprocess.Popen[bytes], port: int) -> str:
+    """Wait until the daemon has ended or lost its connection to ``port`` of the server; what it has done.
+
+    By itself, dora connects again. But to a server that has started its dataflow again meanwhile it finds no way for
+    the messages of nodes, and the nodes of the dataflow before would stay for ever.
+    """
+    known: set[str] = set()
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return f"ended with status {daemon.wait(_LOOK_SECONDS)}"
+        now = connected(port) & sockets(daemon.pid)
+        if known and not known & now:
+            return "has lost its server"
+        known = known & now or now
 
 
 @contextlib.contextmanager

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-_LISTEN = "0A"
+_ESTABLISHED, _LISTEN = "01", "0A"
+_LOCAL, _REMOTE = 1, 2
 _POLL = 0.02
 
 
@@ -46,12 +47,21 @@ def await_listening(pid: int, port: int, seconds: float, look: Callable[[], None
 
 def listening(port: int) -> set[str]:
     """Inodes of the sockets of this machine that listen on ``port``."""
+    return _inodes(_LISTEN, _LOCAL, port)
+
+
+def connected(port: int) -> set[str]:
+    """Inodes of the sockets of this machine that are connected to ``port``, of whatever machine."""
+    return _inodes(_ESTABLISHED, _REMOTE, port)
+
+
+def _inodes(state: str, end: int, port: int) -> set[str]:
     found = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with contextlib.suppress(OSError):
             for line in Path(table).read_text().splitlines()[1:]:
                 fields = line.split()
-                if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
+                if fields[3] == state and int(fields[end].rpartition(":")[2], 16) == port:
                     found.add(fields[9])
     return found
 
