@@ -148,6 +148,17 @@ def test_a_reset_forgets_the_utterance_and_keeps_the_clock(name: Name) -> None:
 
 
 @both
+@pytest.mark.parametrize("share", [0.35, 0.5, 0.65, 0.8])
+def test_after_a_reset_in_the_middle_of_a_voice_silence_begins_nothing(name: Name, share: float) -> None:
+    heard = recording("capital_of_france_24k.wav")
+    activity = detector(name, 24000)
+    split = int(len(heard.samples) * share)
+    assert played(activity, heard.samples[:split], 480)[0].kind == "speech"
+    activity.reset()
+    assert played(activity, np.zeros(48000, np.int16), 480) == []
+
+
+@both
 def test_a_stream_that_begins_with_speech_begins_at_nought(name: Name) -> None:
     heard = recording("capital_of_france_24k.wav")
     edges = played(detector(name, 24000), heard.samples[int(heard.onset_ms * 24) :], 480)

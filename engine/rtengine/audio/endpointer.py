@@ -44,6 +44,8 @@ _LOUD_HOPS = 2
 _BACKGROUND_MS = 240
 """A faint sound before the voice, if it lasts longer than consonants do ("st", "spr"), is the room, not the voice."""
 _RETURN_MS = 24
+_AFTERGLOW_HOPS = 2
+"""After a reset, sound from before it is still in the hop under way, and in the next one by way of a resampler."""
 _PAUSE_MS = 64
 _SURE_PAUSE_MS = 96
 """Silence after which a pause is told: at once if the classifier agrees, a little later if it still hears a voice."""
@@ -79,6 +81,8 @@ class Endpointer:
     _peak: float = 0.0
     _barrier: int = 0
     """No utterance begins before this hop: an earlier one ended there, or was forgotten."""
+    _fresh: int = 0
+    """Hops before this one prove no voice: they may hold sound from before the last reset."""
 
     @property
     def idle(self) -> bool:
@@ -99,6 +103,7 @@ class Endpointer:
         self._run = 0
         self._stale = self._speech
         self._barrier = self.loudness.hops
+        self._fresh = self._barrier + _AFTERGLOW_HOPS
 
     def hop(self, power: float) -> Edge | None:
         """The next hop of audio, with its mean square."""
@@ -132,8 +137,9 @@ class Endpointer:
         loudness, timing = self.loudness, self.timing
         if not loudness.ready:
             return None
-        onset = self._onset(int(_LOOK_BACK_MS / timing.hop_ms))
-        if loudness.hops - onset < _LOUD_HOPS:
+        look_back = int(_LOOK_BACK_MS / timing.hop_ms)
+        onset = self._onset(look_back)
+        if loudness.hops - self._onset(look_back, self._fresh) < _LOUD_HOPS:
             if self._stale or not timing.sure_frames or self._run < timing.sure_frames:
                 return None
             heard = int((self._run * timing.frame_ms + _ATTACK_MS) / timing.hop_ms)
@@ -143,11 +149,11 @@ class Endpointer:
         self._state, self._voice, self._faint = "speaking", self.now, False
         return Edge("speech", onset * timing.hop_ms)
 
-    def _onset(self, look_back: int) -> int:
-        """The hop at which the voice began, at most ``look_back`` hops ago."""
+    def _onset(self, look_back: int, first: int = 0) -> int:
+        """The hop at which the voice began, at most ``look_back`` hops ago and not before the hop ``first``."""
         loudness, hop_ms = self.loudness, self.timing.hop_ms
         self._peak = loudness.peak(min(int(_EVIDENCE_MS / hop_ms), loudness.hops - self._barrier))
-        earliest = max(self._barrier, loudness.hops - look_back)
+        earliest = max(self._barrier, first, loudness.hops - look_back)
         return loudness.onset(earliest, loudness.onset_gate(self._peak), int(_GAP_MS / hop_ms))
 
     def _without_room(self, onset: int) -> int:
