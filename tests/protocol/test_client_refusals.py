@@ -44,6 +44,24 @@ REFUSALS: list[tuple[Any, str, str, str]] = [
         "item.content[0].image_url",
     ),
     (
+        user({"type": "input_image", "image_url": "data:image/png;base64,@@@"}),
+        "invalid_value",
+        (
+            "Invalid 'item.content[0].image_url'. Expected a base64-encoded data URL of a PNG or JPEG image "
+            "(e.g. 'data:image/png;base64,aW1nIGJ5dGVzIGhlcmU=')."
+        ),
+        "item.content[0].image_url",
+    ),
+    (
+        user({"type": "input_image", "image_url": "data:image/jpeg;base64,"}),
+        "invalid_value",
+        (
+            "Invalid 'item.content[0].image_url'. Expected a base64-encoded data URL of a PNG or JPEG image "
+            "(e.g. 'data:image/png;base64,aW1nIGJ5dGVzIGhlcmU=')."
+        ),
+        "item.content[0].image_url",
+    ),
+    (
         user("a"),
         "invalid_type",
         "Invalid type for 'item.content[0]': expected an object, but got a string instead.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
+import pybase64
 from pydantic import AfterValidator, Discriminator, Tag
 from pydantic_core import PydanticCustomError
 
@@ -44,8 +45,19 @@ def _check_user(item: UserMessage) -> None:
     for at, part in enumerate(item.content):
         if isinstance(part, InputAudio) and part.audio is None:
             raise _refused(api_error("missing_required_parameter", param=f"content[{at}].audio"))
-        if isinstance(part, InputImage) and not part.image_url.startswith(_IMAGE_PREFIXES):
+        if isinstance(part, InputImage) and not _is_image(part.image_url):
             raise _refused(api_error("invalid_image", param=f"content[{at}].image_url"))
+
+
+def _is_image(url: str) -> bool:
+    """Whether it is a data URL of a PNG or JPEG. What is in the image, its reader finds out."""
+    prefix = next((prefix for prefix in _IMAGE_PREFIXES if url.startswith(prefix)), None)
+    if prefix is None:
+        return False
+    try:
+        return pybase64.b64decode(url[len(prefix) :], validate=True) != b""
+    except ValueError:
+        return False
 
 
 def _check_assistant(item: AssistantMessage) -> None:
