@@ -103,6 +103,14 @@ def test_detection_that_is_switched_off_and_on_begins_where_the_clock_is() -> No
     assert ears.input.voiced
 
 
+def test_the_silence_that_an_idle_time_out_commits_is_kept() -> None:
+    ears = Ears(turn_detection={"type": "server_vad", "idle_timeout_ms": 5000})
+    for _ in range(8):
+        ears.hear(1000)
+    assert 5000 <= ears.input.buffer.buffered_ms <= 6000
+    assert ears.input.commit(3000, 8000).duration_ms == 5000
+
+
 def test_without_detection_nothing_is_forgotten() -> None:
     ears = Ears(turn_detection=None)
     ears.hear(5000)

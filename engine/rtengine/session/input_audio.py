@@ -60,7 +60,8 @@ class InputAudio:
             self._detector.configure(detection.threshold, detection.silence_duration_ms)
         else:
             self._detector.configure(DEFAULT_THRESHOLD, longest_silence_ms(detection.eagerness))
-        self._keep_ms = padding_ms(detection) + PREROLL_MS
+        # An idle time-out commits the silence it has waited for: a voice too faint to be detected may be in it.
+        self._keep_ms = max(padding_ms(detection) + PREROLL_MS, getattr(detection, "idle_timeout_ms", None) or 0)
 
     def _reduce_noise(self, session: Session, rate: int) -> None:
         wanted = session.audio.input.noise_reduction
