@@ -116,7 +116,8 @@ def test_items_are_inserted_where_the_client_says() -> None:
         conversation.add(item(item_id), after)
     assert conversation.order == ["a", "b", "c", "d"]
     assert [conversation.previous(item_id) for item_id in conversation.order] == [None, "a", "b", "c"]
-    conversation.remove("b")
+    conversation.take_out("b")
+    conversation.forget("b")
     assert conversation.previous("c") == "a"
     assert "b" not in conversation
 

@@ -123,8 +123,12 @@ class Conversation:
         """Keep an item that is not part of the conversation: the output of an out-of-band response."""
         self.records[item_id_of(record.item)] = record
 
-    def remove(self, item_id: str) -> None:
+    def take_out(self, item_id: str) -> None:
+        """The item is no part of the conversation any longer, but is still kept."""
         self.order.remove(item_id)
+
+    def forget(self, item_id: str) -> None:
+        """Drop what is kept of an item outside the conversation."""
         del self.records[item_id]
 
     def previous(self, item_id: str) -> str | None:

@@ -34,8 +34,10 @@ class ConversationActions:
         return added.id or ""
 
     def delete_item(self, instance: Instance, item_id: str) -> None:
-        """Take an item out of the conversation."""
-        self._data.conversation.remove(item_id)
+        """Take an item out of the conversation. A response that brings it goes on with it."""
+        self._data.conversation.take_out(item_id)
+        if not any(item_id in answer.items for answer in self._data.answers.values()):
+            self._data.conversation.forget(item_id)
 
     def truncate_item(self, instance: Instance, item_id: str, audio_end_ms: int) -> None:
         """Keep of a spoken item what was heard: the audio up to ``audio_end_ms``, and its words."""

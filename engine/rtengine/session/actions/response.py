@@ -56,13 +56,17 @@ class ResponseActions:
     ) -> None:
         """Write the end of a response into the object the client sees, its output and usage included."""
         answer = self._data.answers.pop(response_id)
-        known = self._data.conversation.records
-        records = [known[item_id] for item_id in answer.items if item_id in known]
+        conversation = self._data.conversation
+        records = [conversation.records[item_id] for item_id in answer.items]
         answer.tally.produced(records, failed=status == "failed")
         response = answer.response
         response.status, response.status_details = status, details
         response.output = [record.item for record in records]
         response.usage = answer.tally.usage()
+        if response.conversation_id is not None:
+            for item_id in answer.items:
+                if item_id not in conversation:  # deleted meanwhile
+                    conversation.forget(item_id)
 
     def open_item(
         self,
@@ -107,17 +111,15 @@ class ResponseActions:
 
     def close_item(self, instance: Instance, item_id: str, status: ItemStatus) -> None:
         """End an output item with this status."""
-        record = self._data.conversation.records.get(item_id)
-        if record is not None:  # deleted meanwhile
-            show_text(record)
-            set_status(record.item, status)
+        record = self._data.conversation.records[item_id]
+        show_text(record)
+        set_status(record.item, status)
 
     def keep_text(self, instance: Instance, item_id: str, text: str) -> None:
         """Add to what an item says, writes or passes to a function."""
-        record = self._data.conversation.records.get(item_id)
-        if record is not None:
-            record.text += text
-            show_text(record)
+        record = self._data.conversation.records[item_id]
+        record.text += text
+        show_text(record)
 
     def keep_audio(self, instance: Instance, item_id: str, audio: bytes, duration_ms: float, text: str) -> None:
         """Keep a piece of the answer's sound, and with its first piece the words of a clause."""
@@ -126,7 +128,6 @@ class ResponseActions:
         for answer in self._data.answers.values():
             if item_id in answer.items:
                 answer.tally.output_audio_ms += duration_ms
-        record = self._data.conversation.records.get(item_id)
-        if record is not None:
-            record.keep_audio(audio, duration_ms, text)
-            show_text(record)
+        record = self._data.conversation.records[item_id]
+        record.keep_audio(audio, duration_ms, text)
+        show_text(record)
