@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 import signal
@@ -12,17 +13,21 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.pipeline.dora.dataflows import below, command, eventually
+from tests.pipeline.dora.dataflows import PATIENCE, below, command, eventually
 from tests.soak.test_sessions import FACTOR
+from websockets.asyncio.client import ClientConnection, connect
 
 from rtengine.models.weights import cache_dir
-from rtengine.pipeline.dora.ports import free_port
+from rtengine.pipeline.dora.ports import free_port, sockets
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(240)]
 
 MARK = "RTENGINE_TEST_MARK"
+LOOPBACK = "0100007F:"
+"""127.0.0.1, as /proc writes it."""
 
 
 @dataclass
@@ -33,6 +38,7 @@ class Run:
     mark: str
     folder: Path
     log: Path
+    port: int
 
     def processes(self) -> list[int]:
         """Whatever was started by it, wherever its parent has gone."""
@@ -47,8 +53,8 @@ class Run:
     def files(self) -> list[str]:
         return [str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.parent != self.folder]
 
-    def nodes(self) -> int:
-        return sum("rtengine.pipeline.dora.node" in command(pid) for pid in below(self.process.pid))
+    def nodes(self) -> list[int]:
+        return [pid for pid in below(self.process.pid) if "rtengine.pipeline.dora.node" in command(pid)]
 
     def ready(self) -> bool:
         return b"is ready" in self.log.read_bytes()
@@ -61,7 +67,8 @@ async def started(folder: Path, profile: str = "scripted", cache: Path | None = 
     for place in places.values():
         place.mkdir(parents=True)
     log = folder / "log"
-    arguments = ["run", "--profile", profile, "--pipeline", "dora", "--no-pull", "--port", str(free_port("127.0.0.1"))]
+    port = free_port("127.0.0.1")
+    arguments = ["run", "--profile", profile, "--pipeline", "dora", "--no-pull", "--port", str(port)]
     with log.open("wb") as output:
         server = subprocess.Popen(  # noqa: ASYNC220
             [sys.executable, "-m", "rtengine_cli", *arguments],
@@ -78,7 +85,7 @@ async def started(folder: Path, profile: str = "scripted", cache: Path | None = 
             stderr=subprocess.STDOUT,
         )
     try:
-        yield Run(server, mark, folder / "run", log)
+        yield Run(server, mark, folder / "run", log, port)
     finally:
         server.kill()
         await asyncio.to_thread(server.wait)
@@ -88,15 +95,21 @@ def shared_memory() -> set[str]:
     return set(os.listdir("/dev/shm"))
 
 
-def listening() -> set[str]:
-    """Addresses on this machine where somebody listens, by /proc."""
+def listening(run: Run) -> dict[str, str]:
+    """Where it listens: the inodes of its sockets, and their addresses."""
+    ours = set().union(*map(sockets, run.processes()))
+    return {inode: address for inode, address in listeners().items() if inode in ours}
+
+
+def listeners() -> dict[str, str]:
+    """Every socket of this machine that listens, by /proc."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()[1:]]
-    return {row[1] for row in rows if row[3] == "0A"}
+    return {row[9]: row[1] for row in rows if row[3] == "0A"}
 
 
 MOMENTS: dict[str, Callable[[Run], bool]] = {
     "before its nodes": lambda run: any("dora.keeper" in command(pid) for pid in below(run.process.pid)),
-    "while they load": lambda run: run.nodes() > 0,
+    "while they load": lambda run: bool(run.nodes()),
     "ready": lambda run: run.ready(),
 }
 CASES = [
@@ -117,17 +130,18 @@ CASES = [
 
 @pytest.mark.parametrize(("how", "when"), CASES)
 async def test_a_server_that_ends_leaves_nothing_behind(tmp_path: Path, how: signal.Signals, when: str) -> None:
-    shared, ports = shared_memory(), listening()
+    shared = shared_memory()
     async with started(tmp_path) as run:
         await eventually(lambda: MOMENTS[when](run))
-        opened = listening() - ports
+        opened = listening(run)
+        assert all(address.startswith(LOOPBACK) for address in opened.values())
         run.process.send_signal(how)
         await eventually(lambda: run.process.poll() is not None)
         await eventually(lambda: not run.processes())
         assert run.process.returncode == (-how if how is signal.SIGKILL else 0), run.log.read_text()
         assert run.files() == []
         assert shared_memory() <= shared
-        assert not opened & listening()
+        assert not opened.keys() & listeners().keys()
 
 
 async def test_a_server_whose_model_cannot_be_loaded_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -143,3 +157,52 @@ async def test_a_server_whose_model_cannot_be_loaded_leaves_nothing_behind(tmp_p
         await eventually(lambda: not run.processes())
         assert run.files() == []
         assert shared_memory() <= shared
+
+
+@pytest.mark.parametrize(
+    "how",
+    [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.skipif(FACTOR == 1, reason="part of `make soak`"))],
+)
+async def test_two_servers_do_not_hear_each_other_and_one_is_not_touched_by_the_end_of_the_other(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    async with started(tmp_path / "ends") as ends, started(tmp_path / "stays") as stays:
+        for run in (ends, stays):
+            await eventually(run.ready)
+        before = sorted(stays.processes())
+        async with talk(ends) as one, talk(stays) as other:
+            turns = (answer(client, f"{name} {'word ' * 50}") for client, name in ((one, "one"), (other, "other")))
+            assert [said.split()[2] for said in await asyncio.gather(*turns)] == ["one", "other"]
+            await ask(other, "word " * 60)
+            await until(other, "response.output_audio.delta")
+            ends.process.send_signal(how)
+            assert (await until(other, "response.done"))["response"]["status"] == "completed"
+            await eventually(lambda: not ends.processes())
+            assert (await answer(other, "again")).endswith("again")
+        assert sorted(stays.processes()) == before
+        assert b"ERROR" not in stays.log.read_bytes()
+
+
+def talk(run: Run) -> connect:
+    return connect(f"ws://127.0.0.1:{run.port}/v1/realtime?model=scripted", compression=None)
+
+
+async def answer(client: ClientConnection, text: str) -> str:
+    """What is said to a text."""
+    await ask(client, text)
+    done = await until(client, "response.done")
+    return str(done["response"]["output"][0]["content"][0]["transcript"])
+
+
+async def ask(client: ClientConnection, text: str) -> None:
+    content = [{"type": "input_text", "text": text}]
+    given = {"input": [{"type": "message", "role": "user", "content": content}]}
+    await client.send(json.dumps({"type": "response.create", "response": given}))
+
+
+async def until(client: ClientConnection, type: str) -> dict[str, Any]:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            event: dict[str, Any] = json.loads(await client.recv())
+            if event["type"] == type:
+                return event
