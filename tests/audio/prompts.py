@@ -27,6 +27,8 @@ VOICES = {
     "asterisk-core-sounds-fr-g722": "fr_CA_f_June",
     "asterisk-core-sounds-ru-g722": "ru_RU_f_IvrvoiceRU",
 }
+TONES = {"beep", "beeperr", "confbridge-join", "confbridge-leave"}
+"""Prompts that nobody speaks."""
 RATE = 16000
 POWERS_DB = (25, 30, 35, 40, 45)
 PRAAT_DB = (25, 35)
@@ -49,7 +51,7 @@ def fetched() -> Iterator[tuple[str, Path]]:
             subprocess.run(["dpkg-deb", "-x", archive, folder], check=True)
             sounds = Path(folder) / "usr" / "share" / "asterisk" / "sounds" / voice
             for path in sorted(sounds.rglob("*.g722")):
-                if path.parent.name != "silence":
+                if path.parent.name != "silence" and path.stem not in TONES:
                     yield voice, path
 
 

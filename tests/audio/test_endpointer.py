@@ -159,6 +159,15 @@ def test_a_voice_that_fades_for_long_after_the_classifier_has_dropped_it_ends_wi
     assert stream.told[-1] == ("ended", 2000)
 
 
+@pytest.mark.parametrize(("sound_ms", "onset_ms"), [(100, 1000), (20, 1100)])
+def test_a_long_closure_belongs_to_the_voice_after_a_consonant_and_not_after_a_click(
+    sound_ms: int, onset_ms: int
+) -> None:
+    stream = Stream().play(1000, 100.0).play(sound_ms, LOUD_VOICE / 30, 0.1).play(80, 100.0, 0.1)
+    stream.play(500, LOUD_VOICE, 0.9)
+    assert stream.told[0] == ("speech", onset_ms)
+
+
 def test_a_click_and_breath_long_before_the_voice_are_not_its_onset() -> None:
     breath = 32768.0**2 * 10**-4.5
     stream = Stream().play(1000, 0.0).play(30, breath * 10, 0.1).play(270, breath, 0.1).play(500, LOUD_VOICE, 0.9)

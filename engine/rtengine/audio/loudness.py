@@ -46,6 +46,7 @@ _LEAK = 1.002
 """Rise per hop while somebody speaks: about 1 dB a second."""
 _STEADY = 4.0
 _FAINT = 10**-1.2
+_SUSTAINED = 6
 
 
 @dataclass(slots=True)
@@ -122,11 +123,16 @@ class Loudness:
         self.floor = max(min(self.floor, min(self._last(hops)) / _ABOVE_FLOOR * 0.9), _LOWEST_FLOOR)
 
     def onset(self, earliest: int, gate: float, gap: int) -> int:
-        """The hop at which the present sound began: back from now, over quiet gaps of up to ``gap`` hops."""
-        found, at = self.hops, self.hops - 1
-        lowest = max(earliest, self.hops - HISTORY, 0)
-        while at >= lowest and found - at <= gap + 1:
-            if self._ring[at % HISTORY] > gate:
+        """The hop at which the present sound began: back from now, over quiet gaps of up to ``gap`` hops.
+
+        A gap may be half as long again when the sound before it was sustained: the "s" of "st", and no click.
+        """
+        found, at, held = self.hops, self.hops - 1, 0
+        lowest, wide = max(earliest, self.hops - HISTORY, 0), gap * 3 // 2
+        while at >= lowest and found - at <= wide + _SUSTAINED:
+            held = held + 1 if self._ring[at % HISTORY] > gate else 0
+            away = found - (at + held - 1)
+            if held and (away <= gap + 1 or (held >= _SUSTAINED and away <= wide + 1)):
                 found = at
             at -= 1
         return found
