@@ -137,15 +137,19 @@ def with_pipeline(profile: Profile, host: PipelineName | None, dataflow: Path | 
 
 def banner(profile: Profile, host: str, port: int) -> str:
     """What a person needs to know once the server is ready."""
+    from rtengine.server.talk import is_served
+
     url = base_url(host, port)
     models = ", ".join(
         f"{kind} {profile.models[kind].name}"
         for kind in ("vad", "transcriber", "chat", "voice")
         if kind in profile.models
     )
+    page = [f"  talk       {url}/"] if is_served(profile.server.model_copy(update={"host": host})) else []
     return "\n".join(
         (
             f"rtengine {__version__} is ready",
+            *page,
             f"  WebSocket  ws{url.removeprefix('http')}/v1/realtime",
             f"  base_url   {url}/v1  (health: /healthz, /readyz)",
             f"  profile    {profile.name}  ({profile.path})",

@@ -146,4 +146,7 @@ def test_the_banner_says_where_and_with_what() -> None:
     assert "scripted" in text
     assert "turn" in text
     assert "Ctrl+C" in text
-    assert "ws://[::1]:1/v1/realtime" in banner(load_profile("scripted", {}), "::1", 1)
+    assert "http://127.0.0.1:8765/\n" not in text  # the page is for servers on loopback
+    text = banner(load_profile("scripted", {}), "::1", 1)
+    assert "ws://[::1]:1/v1/realtime" in text
+    assert "http://[::1]:1/\n" in text

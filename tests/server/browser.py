@@ -56,10 +56,20 @@ class Page:
         await asyncio.wait_for(self._loaded.wait(), SECONDS)
 
     async def value(self, expression: str) -> Any:
-        """What an expression is in the page; a promise is waited for."""
-        told = await self.ask("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        """What an expression is in the page, as if the user had asked for it; a promise is waited for."""
+        options = {"awaitPromise": True, "returnByValue": True, "userGesture": True}
+        told = await self.ask("Runtime.evaluate", expression=expression, **options)
         assert "exceptionDetails" not in told, told["exceptionDetails"]
         return told["result"].get("value")
+
+    async def press(self, key: str, text: str = "") -> None:
+        """A key that is pressed, and let go."""
+        await self.ask("Input.dispatchKeyEvent", type="keyDown", key=key, text=text)
+        await self.ask("Input.dispatchKeyEvent", type="keyUp", key=key)
+
+    async def write(self, text: str) -> None:
+        """Text into what has the focus, as a keyboard would."""
+        await self.ask("Input.insertText", text=text)
 
     async def until(self, condition: str) -> Any:
         """Wait, from one frame of the page to the next, until an expression is true."""
@@ -68,7 +78,8 @@ class Page:
 
 
 @asynccontextmanager
-async def page() -> AsyncIterator[Page]:
+async def page(*more: str) -> AsyncIterator[Page]:
+    """A page of a browser that is started with ``more`` options."""
     assert CHROMIUM
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         options = [
@@ -77,6 +88,7 @@ async def page() -> AsyncIterator[Page]:
             "--disable-gpu",
             "--remote-debugging-port=0",
             "--window-size=1500,950",
+            *more,
         ]
         process = await asyncio.create_subprocess_exec(
             CHROMIUM,

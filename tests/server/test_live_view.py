@@ -5,41 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from tests.server.browser import CHROMIUM, Page, page
+from tests.server.process import server
 from websockets.asyncio.client import ClientConnection, connect
 
 NO_BROWSER = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 pytestmark = [pytest.mark.end_to_end, NO_BROWSER]
 
 EVIL = "<img src=x onerror=document.title='owned'>"
-
-
-@asynccontextmanager
-async def server(*options: str) -> AsyncIterator[dict[str, str]]:
-    """A server in a process of its own: the addresses it prints."""
-    command = ["-m", "rtengine_cli", "run", "--profile", "scripted", "--port", "0", *options]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        assert process.stdout is not None
-        told: dict[str, str] = {}
-        while "live view" not in told:
-            line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
-            assert line, "the server has ended"
-            name, _, address = line.strip().rpartition("  ")
-            told[name.strip()] = address.strip()
-        yield told
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
 
 
 def caller(told: dict[str, str]) -> connect:
@@ -77,7 +53,7 @@ async def look(view: Page, address: str, client: ClientConnection) -> None:
 
 
 async def test_the_view_shows_a_session_as_it_is_and_as_it_was() -> None:
-    async with server("--inspect") as told, page() as view:
+    async with server("--inspect", last="live view") as told, page() as view:
         async with caller(told) as client:
             await look(view, told["live view"], client)
             assert await view.value(state("session")) == "open.serving"
@@ -106,7 +82,7 @@ async def step_back_to_the_answer(view: Page) -> None:
 
 
 async def test_what_a_client_says_is_text_and_nothing_else() -> None:
-    async with server("--inspect") as told, page() as view, caller(told) as client:
+    async with server("--inspect", last="live view") as told, page() as view, caller(told) as client:
         await look(view, told["live view"], client)
         await view.value("for (const each of document.querySelectorAll('#events button')) each.click()")
         await view.until("document.querySelector('#events pre')")
@@ -120,7 +96,7 @@ async def test_what_a_client_says_is_text_and_nothing_else() -> None:
 
 
 async def test_beyond_this_machine_it_takes_the_token() -> None:
-    async with server("--inspect-remote") as told, page() as view, caller(told) as client:
+    async with server("--inspect-remote", last="live view") as told, page() as view, caller(told) as client:
         address, _, token = told["live view"].partition("#")
         assert len(token) > 16
         await view.open(address)

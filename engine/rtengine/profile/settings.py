@@ -28,6 +28,11 @@ class ServerSettings(Settings):
     open: bool = Field(
         False, description="Let anyone in without a key, also when listening beyond loopback; useless with `keys`"
     )
+    talk: bool | None = Field(
+        None,
+        description="Serve the page to talk with in a browser, at `/talk`; without a word, where the server listens on "
+        "loopback. A client like any other: where there are `keys`, it asks for one",
+    )
     models: list[str] = Field(
         default_factory=list, description="Model names that clients may ask for; with none, any name will do"
     )

@@ -44,6 +44,7 @@ from rtengine.server.serve import run as run_server
 from rtengine.server.serve import serve
 from rtengine.server.sessions import ConnectRequest, DialectName
 from rtengine.server.site import Site
+from rtengine.server.talk import talk_routes
 from rtengine.session.effects import Send
 from rtengine.session.rates import RateLimits
 from rtengine.session.session import Session
@@ -269,7 +270,11 @@ def site_of(
         host,
         sessions,
         models=profile.server.models or [profile.name],
-        routes=[*ClientSecrets(keyring, secrets, sessions.proposed).routes(), *routes],
+        routes=[
+            *ClientSecrets(keyring, secrets, sessions.proposed).routes(),
+            *talk_routes(profile.server),
+            *routes,
+        ],
         keyring=keyring,
         prices=profile.prices,
     )

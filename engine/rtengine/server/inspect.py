@@ -10,7 +10,6 @@ import asyncio
 import hmac
 import json
 from http import HTTPStatus
-from pathlib import Path
 
 from websockets.asyncio.server import broadcast
 
@@ -18,34 +17,16 @@ from rtengine.observe.inspector import Inspector
 from rtengine.protocol.codec import encode
 from rtengine.server.admission import is_loopback, named, same_origin
 from rtengine.server.door import Door
+from rtengine.server.files import PAGES, PageFiles
 from rtengine.server.messages import HttpRequest, HttpResponse, refused
 from rtengine.server.routes import Route, websocket_routes
 
 PAGE = "/inspect"
 FEED = "/inspect/feed"
-FILES = Path(__file__).parent / "pages" / "inspect"
-TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-    ".md": "text/markdown; charset=utf-8",
-}
+FILES = PAGES / "inspect"
 VIEWERS = 16
 UNSENT_BYTES = 32 << 20
 """What waits for one viewer; one that does not read is dropped."""
-POLICY = (
-    "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-HEADERS = (
-    ("content-security-policy", POLICY),
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-    ("cache-control", "no-cache"),
-)
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 """Who sends these is a proxy: what comes through it may come from anywhere."""
 
@@ -57,7 +38,7 @@ class LiveView:
         self.inspector = inspector
         self._token = token
         self._viewers: set[Viewer] = set()
-        self._files = {path.name: path.read_bytes() for path in sorted(FILES.rglob("*")) if path.suffix in TYPES}
+        self._files = PageFiles(FILES)
 
     def routes(self) -> list[Route]:
         return [Route("GET", PAGE, self._page), *websocket_routes([FEED]), Route("GET", f"{PAGE}/{{file}}", self._file)]
@@ -99,13 +80,7 @@ class LiveView:
         return self._answer(request, request.arguments["file"])
 
     def _answer(self, request: HttpRequest, name: str) -> HttpResponse:
-        refusal = self.refuse(request)
-        if refusal is not None:
-            return refusal
-        body = self._files.get(name)
-        if body is None:
-            return refused(HTTPStatus.NOT_FOUND, "The live view has no such file.", "unknown_url")
-        return HttpResponse(HTTPStatus.OK, body, TYPES[Path(name).suffix], HEADERS)
+        return self.refuse(request) or self._files.answer(name)
 
 
 class Viewer:
