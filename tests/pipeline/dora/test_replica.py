@@ -6,11 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtengine.models.jobs import GenerateDone, GenerateRequest, GenerateText, Job, JobFailed, Result
+from rtengine.models.jobs import (
+    GenerateDone,
+    GenerateRequest,
+    GenerateText,
+    Job,
+    JobFailed,
+    Result,
+    TranscribeRequest,
+)
 from rtengine.pipeline.dora.codec import Metadata, pack_result
-from rtengine.pipeline.dora.envelope import CANCEL, CREDIT, PROBE, STATUS, Envelope
+from rtengine.pipeline.dora.envelope import CANCEL, CREDIT, FRAGMENT_BYTES, PROBE, STATUS, Envelope
 from rtengine.pipeline.dora.lead import CREDIT_EVERY
-from rtengine.pipeline.dora.replica import LOST, TICKS_A_SECOND, Replica
+from rtengine.pipeline.dora.replica import LOST, TICKS_A_SECOND, WINDOW, Replica
 from rtengine.pipeline.dora.status import State, Status
 
 pytestmark = pytest.mark.unit
@@ -245,3 +253,27 @@ def test_a_lossy_link_never_gives_wrong_results_and_every_job_ends(seed: int, lo
     assert texts == [GenerateText(str(number)) for number in range(len(texts))]
     assert final == (GenerateDone("stop") if len(texts) == words and final != LOST else LOST)
     assert wire.replica.jobs == 0
+
+
+def test_no_more_is_sent_than_the_node_has_room_for(wire: Wire) -> None:
+    job = Job("job_1", "sess_1", TranscribeRequest(bytes(3 * WINDOW * FRAGMENT_BYTES), 24000))
+    sending = wire.replica.submit(job, lambda job_id, result: None)
+    sent = 0
+    while wire.replica.has_room:
+        next(sending)
+        sent += 1
+    assert sent == WINDOW
+    wire.status(job_1=0)  # the node has got the probes too, and so all that went before them
+    assert wire.replica.has_room
+    rest = sum(1 for _ in sending)
+    assert sent + rest == 3 * WINDOW
+
+
+def test_a_node_that_ended_leaves_room_for_the_next(wire: Wire) -> None:
+    job = Job("job_1", "sess_1", TranscribeRequest(bytes(3 * WINDOW * FRAGMENT_BYTES), 24000))
+    sending = wire.replica.submit(job, lambda job_id, result: None)
+    while wire.replica.has_room:
+        next(sending)
+    wire.replica.died()
+    assert wire.replica.has_room
+    assert list(sending) == []

@@ -94,7 +94,8 @@ class DoraHost:
         """The node that has ended and that dora does not start again."""
         self._where: dict[str, Replica] = {}
         self._refusals: dict[str, asyncio.Handle] = {}
-        self._outgoing: deque[Iterator[None]] = deque()
+        self._outgoing: dict[str, deque[Iterator[None]]] = {}
+        """Jobs that are being sent, for each node."""
         self._sending = False
         self._progress: Callable[[str], None] = lambda step: None
         self._told: dict[str, str] = {}
@@ -119,10 +120,8 @@ class DoraHost:
             self._refuse(job, deliver)
             return
         self._where[job.id] = replica
-        self._outgoing.append(replica.submit(job, partial(self._delivered, deliver)))
-        if not self._sending:
-            self._sending = True
-            asyncio.get_running_loop().call_soon(self._send_some)
+        self._outgoing.setdefault(replica.name, deque()).append(replica.submit(job, partial(self._delivered, deliver)))
+        self._send_soon()
 
     def cancel(self, job_id: str) -> None:
         if (refusal := self._refusals.pop(job_id, None)) is not None:
@@ -244,6 +243,8 @@ class DoraHost:
                 self._tell(replica.name, replica.progress)
             if replica.state != before:
                 self._changed.set()
+            if self._outgoing.get(event.id):
+                self._send_soon()
         elif event.kind in ("NODE_RESTARTED", "NODE_FAILED") and event.id in self._flow.nodes and self._replicas:
             log.error("the node %s has ended", event.id)
             self._replicas[self._flow.nodes[event.id]].died()
@@ -261,6 +262,7 @@ class DoraHost:
             if killable and self._absent[name] == _HUNG_TICKS and self._run is not None:
                 log.error("the node %s hangs: its process is killed", name)
                 self._run.stack.kill(replica.pid)
+        self._send_soon()
 
     def _tell(self, who: str, step: str) -> None:
         if self._told.get(who) != step:
@@ -271,15 +273,23 @@ class DoraHost:
         attachment = self._run.attachment if self._run is not None else None
         return attachment is not None and attachment.send(output, metadata, payload)
 
+    def _send_soon(self) -> None:
+        if not self._sending:
+            self._sending = True
+            asyncio.get_running_loop().call_soon(self._send_some)
+
     def _send_some(self) -> None:
         """The jobs in order, a few fragments at a time: the loop gets to its sockets in between."""
-        for _ in range(_FRAGMENTS_AT_ONCE):
-            if not self._outgoing:
-                self._sending = False
-                return
-            if next(self._outgoing[0], _SENT) is _SENT:
-                self._outgoing.popleft()
-        asyncio.get_running_loop().call_soon(self._send_some)
+        self._sending = False
+        for name, jobs in self._outgoing.items():
+            replica = self._replicas.get(name)
+            for _ in range(_FRAGMENTS_AT_ONCE):
+                if not jobs or not (replica is None or replica.has_room):
+                    break
+                if next(jobs[0], _SENT) is _SENT:
+                    jobs.popleft()
+            else:
+                self._send_soon()
 
     def _delivered(self, deliver: Deliver, job_id: str, result: Result) -> None:
         if isinstance(result, FINAL):

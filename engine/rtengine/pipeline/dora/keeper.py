@@ -41,7 +41,11 @@ _NODES_READY = "all nodes are ready"
 # What `dora start` says while a daemon that the dataflow needs has not reported to the coordinator.
 _NO_DAEMON = ("no unnamed daemon connections", "no matching daemon", "no daemon", "not connected")
 
-OVERLAY = """\
+NODE_WAIT_SECONDS = 5.0
+"""For so long a node waits for the receiver of a message. It holds up that node alone, which is what it should do."""
+SERVER_WAIT_SECONDS = 0.05
+"""The server, which all sessions share, hardly waits: it sends no more than a node has room for."""
+_OVERLAY = """\
 { scouting: { delay: 200 },  // ms that attaching may hold up the server
   transport: {
     // Shared memory is left behind by a process that is killed.
@@ -49,8 +53,13 @@ OVERLAY = """\
     // Without this, a message that cannot be sent within a millisecond is lost without a trace.
     link: { tx: { queue: {
       size: { real_time: 16 },
-      congestion_control: { drop: { wait_before_drop: 50000, max_wait_before_drop_fragments: 50000 } } } } } } }
+      congestion_control: { drop: { wait_before_drop: MICROS, max_wait_before_drop_fragments: MICROS } } } } } } }
 """
+
+
+def overlay(wait_seconds: float) -> str:
+    """What is different from zenoh's own configuration in a process that waits so long for a receiver."""
+    return _OVERLAY.replace("MICROS", str(round(wait_seconds * 1e6)))
 
 
 @dataclass
@@ -88,9 +97,10 @@ class Keeper:
     def run(self) -> None:
         """Start everything, and stay until something ends. Raises ``Stopped`` or ``Failed``."""
         (self.directory / "dataflow.yml").write_text(self.order.dataflow, encoding="utf-8")
-        overlay = self.directory / "overlay.json5"
-        overlay.write_text(OVERLAY, encoding="utf-8")
-        self.environment["DORA_ZENOH_CONFIG_OVERLAY"] = str(overlay)
+        nodes, server = self.directory / "nodes.json5", self.directory / "server.json5"
+        nodes.write_text(overlay(NODE_WAIT_SECONDS), encoding="utf-8")
+        server.write_text(overlay(SERVER_WAIT_SECONDS), encoding="utf-8")
+        self.environment["DORA_ZENOH_CONFIG_OVERLAY"] = str(nodes)
         self.environment["TMPDIR"] = str(self.directory)  # dora leaves directories there
         self.environment["UV_CACHE_DIR"] = str(self.directory / "uv")  # dora asks uv for the interpreter
         daemon_port, zenoh_port = free_port(LOOPBACK), free_port(self.order.listen)
@@ -107,7 +117,7 @@ class Keeper:
         )
         self._listening("daemon", daemon_port)
         zenoh = f"tcp/{self.order.listen}:{zenoh_port}"
-        self._dataflow({"daemon_port": daemon_port, "zenoh": zenoh, "overlay": str(overlay)})
+        self._dataflow({"daemon_port": daemon_port, "zenoh": zenoh, "overlay": str(server)})
 
     def stop(self) -> None:
         """End the nodes in good order, then everything that is left."""

@@ -19,7 +19,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rtengine.errors import RtengineError
-from rtengine.pipeline.dora.keeper import LOOPBACK, OVERLAY, Stopped, adopt_orphans, die_with_parent, kill_descendants
+from rtengine.pipeline.dora.keeper import (
+    LOOPBACK,
+    NODE_WAIT_SECONDS,
+    Stopped,
+    adopt_orphans,
+    die_with_parent,
+    kill_descendants,
+    overlay,
+)
 from rtengine.pipeline.dora.ports import connected, free_port, sockets
 from rtengine.pipeline.dora.stack import dora_command, node_environment
 
@@ -33,12 +41,12 @@ def lend(machine: str, server: str, port: int) -> None:
     """Serve until a signal comes."""
     adopt_orphans()
     with _directory() as directory:
-        overlay = directory / "overlay.json5"
-        overlay.write_text(OVERLAY, encoding="utf-8")
+        zenoh = directory / "zenoh.json5"
+        zenoh.write_text(overlay(NODE_WAIT_SECONDS), encoding="utf-8")
         environment = {
             **os.environ,
             **node_environment(),
-            "DORA_ZENOH_CONFIG_OVERLAY": str(overlay),
+            "DORA_ZENOH_CONFIG_OVERLAY": str(zenoh),
             "TMPDIR": str(directory),
             "UV_CACHE_DIR": str(directory / "uv"),
         }

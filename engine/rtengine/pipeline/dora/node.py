@@ -150,6 +150,7 @@ class StageNode:
             self._leads.credit(envelope.job_id, envelope.seq)
         elif envelope.name == PROBE:
             self._probe = envelope.seq
+            self._report()
         else:
             self._fragment(envelope, metadata, payload)
 

@@ -9,6 +9,7 @@ results of each it has sent, and how much of what was sent to it has come.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -28,8 +29,11 @@ _SILENT_TICKS = 6
 """A node that says nothing for so long is taken for dead."""
 _LOADING_TICKS = 240
 """While a model loads, its library may keep the node from saying anything."""
-_LOST_AFTER = 2
+_LOST_AFTER = 3
 """Messages keep their order, but nothing promises it: what one status misses, the next may have."""
+WINDOW = 16
+"""Fragments on their way to the node, 1 MiB: sockets hold that much, and nobody has to wait or to drop any."""
+_PROBE_EVERY = WINDOW // 2
 
 LOST = JobFailed("The server lost a message while processing the request.")
 ENDED = JobFailed("The server had an error while processing the request: a model stopped.")
@@ -55,6 +59,11 @@ class Flight:
         self.doubts = 0
         """Statuses in a row that do not agree with what was received."""
 
+    def account(self, theirs: int | None) -> str:
+        """What came, beside what the node says of it."""
+        here = f"{self.next} results came, then {sorted(self.held)}"
+        return f"{here}; the node has sent {theirs}" if theirs is not None else f"{here}; the node does not have it"
+
 
 class Replica:
     """One node of a stage. Methods that end jobs deliver their results at once."""
@@ -79,6 +88,9 @@ class Replica:
         self._patience = _LOADING_TICKS
         self._probe = 0
         """The last probe that was sent."""
+        self._since_probe = 0
+        self._unconfirmed: deque[tuple[int, int]] = deque()
+        """Each probe that the node has not confirmed, with the number of fragments that went before it."""
         self._flights: dict[str, Flight] = {}
         self._strangers: set[str] = set()
 
@@ -95,8 +107,13 @@ class Replica:
     def jobs(self) -> int:
         return len(self._flights)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the node has got enough of what was sent to be sent more."""
+        return self._since_probe + sum(fragments for _, fragments in self._unconfirmed) < WINDOW
+
     def submit(self, job: Job, deliver: Deliver) -> Iterator[None]:
-        """Send a job, a fragment for every step of the iterator."""
+        """Send a job, a fragment for every step of the iterator, which is taken when the node ``has_room``."""
         flight = Flight(job, deliver)
         self._flights[job.id] = flight
         return self._sending(flight)
@@ -128,8 +145,7 @@ class Replica:
             log.error("nothing heard from %s: taken for dead", self.name)
             self.gone()
         if self._flights:
-            self._probe += 1
-            self._send(Envelope(PROBE, epoch=self._epoch, seq=self._probe).metadata(), b"")
+            self._ask()
 
     def died(self) -> None:
         """The dataflow says that the node's process has ended."""
@@ -143,6 +159,8 @@ class Replica:
         self.state = None
         self._incarnation = ""
         self._strangers.clear()
+        self._unconfirmed.clear()
+        self._since_probe = 0
         for flight in list(self._flights.values()):
             self._finish(flight, failure)
 
@@ -155,8 +173,18 @@ class Replica:
             if not self._send(metadata, payload):
                 self._finish(flight, LOST)
                 return
+            self._since_probe += 1
+            if self._since_probe >= _PROBE_EVERY:
+                self._ask()
             yield
         flight.probe = self._probe + 1
+
+    def _ask(self) -> None:
+        """Let the node say how much it has got."""
+        self._probe += 1
+        self._unconfirmed.append((self._probe, self._since_probe))
+        self._since_probe = 0
+        self._send(Envelope(PROBE, epoch=self._epoch, seq=self._probe).metadata(), b"")
 
     def _result(self, envelope: Envelope, metadata: Mapping[str, Any], payload: bytes) -> None:
         flight = self._flights.get(envelope.job_id)
@@ -234,6 +262,8 @@ class Replica:
         self.progress = status.progress
         self.failure = (status.progress, status.hint) if status.state == "failed" else None
         if envelope.epoch == self._epoch:
+            while self._unconfirmed and self._unconfirmed[0][0] <= status.probe:
+                self._unconfirmed.popleft()
             self._compare(status)
 
     def _silence(self, status: Status) -> int:
@@ -249,7 +279,7 @@ class Replica:
                 missing = theirs > flight.next
             flight.doubts = flight.doubts + 1 if missing else 0
             if flight.doubts >= _LOST_AFTER:
-                log.error("%s: a message of job %s was lost", self.name, flight.job.id)
+                log.error("%s: a message of job %s was lost (%s)", self.name, flight.job.id, flight.account(theirs))
                 self._tell_cancelled(flight.job.session_id, flight.job.id)
                 self._finish(flight, LOST)
             elif theirs is not None and flight.next > flight.credited:
