@@ -61,7 +61,7 @@ def given_context(data: SessionData, params: ResponseCreateParams, ids: Ids) -> 
         if isinstance(item, ItemReference):
             records.append(data.conversation.records[item.id])
         else:
-            if item.id is None or item.id in data.conversation.records:
+            if item.id is None or data.conversation.knows(item.id):
                 item.id = ids.new("item")  # nobody is told of it; an item that is there already stays what it is
             give_call_id(item, ids)
             unheard = needs_transcript(item)  # asked first: the clip is taken out of the item

@@ -95,15 +95,21 @@ def is_word(char: str) -> bool:
 class Conversation:
     """Every item of the session. ``order`` holds those of the default conversation; others can be referred to."""
 
-    __slots__ = ("id", "order", "records")
+    __slots__ = ("id", "order", "records", "reserved")
 
     def __init__(self, id: str) -> None:
         self.id = id
         self.order: list[str] = []
         self.records: dict[str, Record] = {}
+        self.reserved = ""
+        """Id of the turn under way: the client knows it, and no item has it yet."""
 
     def __contains__(self, item_id: object) -> bool:
         return item_id in self.records and item_id in self.order
+
+    def knows(self, item_id: str | None) -> bool:
+        """Whether the id is taken: by an item, wherever it is, or by one that is to come."""
+        return item_id in self.records or (item_id is not None and item_id == self.reserved)
 
     @property
     def voice(self) -> str | None:

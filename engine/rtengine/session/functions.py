@@ -51,8 +51,8 @@ class Functions(ToolFunctions):
         return item_id in self._data.conversation
 
     def knows_item(self, item_id: str | None) -> bool:
-        """Whether the session has an item of that id, in the default conversation or out of band."""
-        return item_id in self._data.conversation.records
+        """Whether the session has or is to have an item of that id, in the default conversation or out of band."""
+        return self._data.conversation.knows(item_id)
 
     def has_call(self, call_id: str) -> bool:
         """Whether the default conversation holds the function call."""

@@ -43,6 +43,10 @@ class TurnActions:
         """The client plays no more of what it was sent."""
         self._data.playing_until = self._outbox.now
 
+    def reserve_id(self, instance: Instance, item_id: str) -> None:
+        """The turn under way becomes the item of this id. The client is told of it, and may not give it to another."""
+        self._data.conversation.reserved = item_id
+
     def forget_voice(self, instance: Instance) -> None:
         """The client ended the turn itself: what is heard from now on is another one."""
         self._data.input.reset()
