@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.pipeline.dora.dataflows import Patient, eventually, profile, running, say
+from tests.pipeline.dora.dataflows import Patient, eventually, process, profile, running, say
+from tests.soak.test_sessions import FACTOR
 
 from rtengine.models.jobs import GenerateDone, GenerateText, Job, JobFailed, SpeakDone, SpeakRequest
 from rtengine.pipeline.dora.dataflow import parse, write
@@ -145,3 +146,27 @@ async def test_sessions_are_spread_over_replicas_and_move_when_one_dies(counter:
     host.submit(Job("moved", "s1", SpeakRequest("Hello!", "marin")), got)
     assert await got.outcome("moved") == SpeakDone()
     await eventually(lambda: host._replica("speak", "s1") is first)
+
+
+@pytest.mark.skipif(FACTOR == 1, reason="part of `make soak`")
+async def test_a_node_that_ends_again_and_again_leaves_the_other_stages_alone(
+    counter: Counter, caplog: pytest.LogCaptureFixture
+) -> None:
+    got, host = Patient(), counter.host
+    others = process("counting_node.py")
+    known = counter.folder / "talker.yaml"
+    known.rename(counter.folder / "away")
+
+    def ends() -> int:
+        return sum(message == "the node transcribe has ended" for message in caplog.messages)
+
+    os.kill(process("--stage transcribe"), signal.SIGKILL)
+    await eventually(lambda: ends() > 6)  # longer than a node may be gone that is not started again
+    assert host.missing() == ("transcribe",)
+    assert any(message.endswith(f"error: there is no file '{known}'") for message in caplog.messages)
+    assert len(caplog.messages) < 5 * ends()
+    host.submit(say("meanwhile", count("meanwhile", 3)), got)
+    assert await got.outcome("meanwhile") == GenerateDone("stop")
+    (counter.folder / "away").rename(known)
+    await eventually(lambda: host.missing() == ())
+    assert process("counting_node.py") == others

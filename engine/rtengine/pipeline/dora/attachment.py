@@ -37,6 +37,8 @@ _RETRY_SECONDS = 0.05
 _WAIT_SECONDS = 1.0
 _TIMEOUT = "imed out"
 _BATCH = 256
+_OWN_REFERENCES = 2
+"""Of a variable and of the call that counts them."""
 _opening = threading.Lock()
 
 
@@ -114,8 +116,7 @@ class Attachment:
         except Exception:
             log.exception("the dataflow cannot be read")
         finally:
-            self._node = None
-            gc.collect()
+            self._drop()
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits for it
                 self._loop.call_soon_threadsafe(self._end)
 
@@ -130,6 +131,13 @@ class Attachment:
                     return None
             self._closing.wait(_RETRY_SECONDS)
         return None
+
+    def _drop(self) -> None:
+        node, self._node = self._node, None
+        held = node is not None and sys.getrefcount(node) > _OWN_REFERENCES
+        del node
+        if held:  # and not before: a collection stops the whole server for a moment
+            gc.collect()
 
     def _post(self, event: Event) -> None:
         self._inbox.append(event)

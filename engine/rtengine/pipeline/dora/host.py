@@ -46,7 +46,7 @@ _HUNG_TICKS = 2 * TICKS_A_SECOND
 """A node's process that has been taken for dead for so long, and not been seen to end, is killed."""
 _ABSENT_TICKS = 15 * TICKS_A_SECOND
 """A node that has not come back by itself for so long takes a restart of the whole dataflow. dora starts a process
-again, but does not mend a cut link to another machine."""
+again, at most 10 s after it has ended, but does not mend a cut link to another machine."""
 _FRAGMENTS_AT_ONCE = 16
 _SENT = object()
 
@@ -247,9 +247,12 @@ class DoraHost:
                 self._send_soon()
         elif event.kind in ("NODE_RESTARTED", "NODE_FAILED") and event.id in self._flow.nodes and self._replicas:
             log.error("the node %s has ended", event.id)
-            self._replicas[self._flow.nodes[event.id]].died()
+            port = self._flow.nodes[event.id]
+            self._replicas[port].died()
             if event.kind == "NODE_FAILED":
                 self._failed = event.id
+            else:  # dora starts it as often as it takes; the stages that are well go on
+                self._absent[port] = 0
             self._changed.set()
 
     def _tick(self) -> None:

@@ -46,7 +46,7 @@ NODE_WAIT_SECONDS = 5.0
 SERVER_WAIT_SECONDS = 0.05
 """The server, which all sessions share, hardly waits: it sends no more than a node has room for."""
 _OVERLAY = """\
-{ scouting: { delay: 200 },  // ms that attaching may hold up the server
+{ scouting: { delay: 20 },  // ms that attaching may hold up the server
   transport: {
     // Shared memory is left behind by a process that is killed.
     shared_memory: { enabled: false },

@@ -23,6 +23,8 @@ log = logging.getLogger("rtengine.dora")
 
 STOP_SECONDS = 15.0
 _TAIL = 12
+_WITH_OUTPUT = " with stderr output:"
+"""So ends the line about a node that has ended; the lines that follow are those that it has written before."""
 _RESTARTING = "restarting node after failure"
 _RESTARTS_AT_START = 3
 _LINE = re.compile(r"^\d\d:\d\d:\d\d\s+(?P<level>\S+)\s+(?P<node>\[?[\w.-]+\]?):\s(?P<text>.*)$")
@@ -154,6 +156,8 @@ class Stack:
                 level, text = _BY_NODE[word], rest
         elif not any(noise in text for noise in _NOISE):
             level = _LEVELS.get(match["level"], logging.DEBUG)
+            if text.endswith(_WITH_OUTPUT) and (tail := self._tails.get(node)):
+                text = f"{text.removesuffix(_WITH_OUTPUT)}: {tail[-1]}"
             if _RESTARTING in text:
                 self._restarting(node)
         log.log(level, "%s: %s", node, text)
