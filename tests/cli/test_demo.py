@@ -71,7 +71,7 @@ def test_the_server_says_where_it_is_and_ends_in_order_when_told_to() -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     assert lines[0].endswith("is ready\n")
-    assert "ws://127.0.0.1:" in lines[1]
+    assert "ws://127.0.0.1:" in lines[2]
 
 
 @pytest.mark.models

@@ -81,9 +81,15 @@ def below(pid: int) -> list[int]:
     return found + [lower for child in found for lower in below(child)]
 
 
+def kept() -> list[int]:
+    """The keepers of this process's own hosts, and all below them. Servers that other tests have started are not."""
+    keepers = [pid for pid in children(os.getpid()) if "dora.keeper" in command(pid)]
+    return keepers + [pid for keeper in keepers for pid in below(keeper)]
+
+
 def process(words: str, ancestor: int | None = None) -> int:
-    """The process below this one (or ``ancestor``) whose command line has these words."""
-    return next(pid for pid in below(ancestor or os.getpid()) if words in command(pid))
+    """The process below this one's hosts (or below ``ancestor``) whose command line has these words."""
+    return next(pid for pid in (below(ancestor) if ancestor else kept()) if words in command(pid))
 
 
 def command(pid: int) -> str:

@@ -15,6 +15,7 @@ from tests.pipeline.dora.dataflows import (
     below,
     command,
     eventually,
+    kept,
     process,
     profile,
     running,
@@ -128,7 +129,7 @@ async def test_a_node_that_cannot_start_fails_the_start_and_says_why(tmp_path: P
         await asyncio.wait_for(host.start(lambda step: None), PATIENCE)
     assert "did not start" in raised.value.message
     assert "nowhere" in raised.value.hint
-    assert not [pid for pid in below(os.getpid()) if "dora" in command(pid)]
+    assert kept() == []
 
 
 async def test_a_model_that_cannot_be_loaded_is_told_in_its_own_words(tmp_path: Path) -> None:
