@@ -81,7 +81,7 @@ TWO = """\
 def test_what_is_wrong_is_told_with_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, place: tuple[int, int, str], told: str
 ) -> None:
-    monkeypatch.setattr("rtengine.scenarios.performance.PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr("rtengine.scenarios.performance.PATIENCE_SECONDS", 3.0)
     (finding,) = findings(tmp_path, textwrap.dedent(TWO) + f"  - {step}\n")
     assert (finding.line, finding.col, finding.code) == place
     assert told in finding.message
