@@ -22,10 +22,11 @@ from rtengine.audio.resample import resample
 from rtengine.errors import RtengineError
 from rtengine.models.completeness import word_count
 from rtengine.models.jobs import GenerateRequest, Job, JudgeDone, SpeakRequest, TranscribeDone, TranscribeRequest
-from rtengine.models.ports import Cancel, Voice
+from rtengine.models.ports import Cancel
 from rtengine.models.registry import Kind
-from rtengine.pipeline.stage import AnyStage, load_stage
+from rtengine.pipeline.stage import AnyStage, SpeakStage, load_stage
 from rtengine.profile.load import Profile, load_profile
+from rtengine.protocol.turn_detection import Eagerness
 from rtengine.session.patience import longest_silence_ms, silence_ms
 from rtengine_cli.noisy_speech import RATE, Recording, Signal, mixed, noises
 
@@ -50,7 +51,7 @@ PAUSE_MS = 1000
 SERVER_VAD_MS = (200, 500, 1000)
 NOTICED_MS = 80
 """After so much silence the words are asked for."""
-EAGERNESS = ("low", "medium", "high")
+EAGERNESS: tuple[Eagerness, ...] = ("low", "medium", "high")
 
 _out = Console()
 
@@ -118,7 +119,9 @@ class Models:
         return heard
 
     def _spoken(self, text: str) -> Recording:
-        voice: Voice = self._stages["speak"].adapter  # type: ignore[assignment]
+        stage = self._stages["speak"]
+        assert isinstance(stage, SpeakStage)
+        voice = stage.adapter
         samples = np.concatenate(list(voice.speak(SpeakRequest(text, "marin"), Cancel())))
         signal: Signal = resample(samples, voice.rate, RATE).astype(np.float64) * 32767
         loud = np.flatnonzero(np.abs(signal) > 300)
@@ -163,8 +166,8 @@ def outcomes(noise: str, whole: Heard, cut: Heard) -> Iterator[dict[str, Any]]:
         yield _row(noise, f"server_vad {fixed} ms", float(fixed <= PAUSE_MS), [float(fixed)], 0)
     floor = NOTICED_MS + _median(whole.transcribe_ms) + _median(whole.judge_ms)
     for eagerness in EAGERNESS:
-        waits = [silence_ms(eagerness, probability) for probability in cut.probability]  # type: ignore[arg-type]
-        after = [max(floor, silence_ms(eagerness, each)) for each in whole.probability]  # type: ignore[arg-type]
+        waits = [silence_ms(eagerness, probability) for probability in cut.probability]
+        after = [max(floor, silence_ms(eagerness, each)) for each in whole.probability]
         early = sum(wait <= PAUSE_MS for wait in waits) / max(len(waits), 1)
         yield _row(noise, f"semantic_vad {eagerness}", early, after, whole.lost + cut.lost)
 

@@ -44,7 +44,8 @@ def require() -> None:
 class NoiseReducer:
     """One stream of mono PCM16. It gives as many samples as it takes, later by ``delay_ms``.
 
-    ``near_field`` suppresses noise by about 6 dB; ``far_field`` by about 12 dB, and makes distant voices louder.
+    ``near_field`` is the library's first level of suppression, nominally 6 dB; ``far_field`` its second, 12 dB, with a
+    gain for distant voices.
     ``strength`` multiplies the level of suppression: there are five of about 6 dB each, none included.
     """
 

@@ -21,9 +21,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rtengine.pipeline.dora.ports import PortTaken, await_listening, free_port
 
@@ -231,19 +232,27 @@ class Keeper:
 
     def _spawn(self, name: str, verb: str, *arguments: str, piped: bool = False) -> subprocess.Popen[bytes]:
         with (self.directory / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [self.order.dora, verb, *arguments, *(() if piped else ("--quiet",))],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE if piped else log,
-                stderr=subprocess.STDOUT,
-                env=self.environment,
-                cwd=self.directory,
-                preexec_fn=die_with_parent,  # noqa: PLW1509  # this process has one thread
-            )
+            command = [self.order.dora, verb, *arguments, *(() if piped else ("--quiet",))]
+            process = start_child(command, self.environment, self.directory, subprocess.PIPE if piped else log)
         self._processes[name] = process
         if process.stdout is not None:
             self._selector.register(process.stdout, selectors.EVENT_READ, [b""])
         return process
+
+
+def start_child(
+    command: Sequence[str], environment: Mapping[str, str], directory: Path, output: int | IO[bytes] | None = None
+) -> subprocess.Popen[bytes]:
+    """A process that does not outlive this one. ``output`` gets what it writes; else that goes where ours goes."""
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=None if output is None else subprocess.STDOUT,
+        env=environment,
+        cwd=directory,
+        preexec_fn=die_with_parent,  # noqa: PLW1509  # whoever calls this has one thread
+    )
 
 
 def die_with_parent() -> None:

@@ -24,9 +24,9 @@ from rtengine.pipeline.dora.keeper import (
     NODE_WAIT_SECONDS,
     Stopped,
     adopt_orphans,
-    die_with_parent,
     kill_descendants,
     overlay,
+    start_child,
 )
 from rtengine.pipeline.dora.ports import connected, free_port, sockets
 from rtengine.pipeline.dora.stack import dora_command, node_environment
@@ -54,13 +54,7 @@ def lend(machine: str, server: str, port: int) -> None:
             command = [dora_command(), "daemon", "--machine-id", machine]
             command += ["--coordinator-addr", server, "--coordinator-port", str(port)]
             command += ["--local-listen-port", str(free_port(LOOPBACK)), "--zenoh-no-multicast"]
-            daemon = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                env=environment,
-                cwd=directory,
-                preexec_fn=die_with_parent,  # noqa: PLW1509  # this process has one thread
-            )
+            daemon = start_child(command, environment, directory)
             try:
                 why = attend(daemon, port)
             finally:
