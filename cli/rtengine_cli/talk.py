@@ -36,6 +36,7 @@ def talk(
         ),
     ] = None,
     model: Annotated[str, typer.Option(help="Model to ask the server for.")] = DEFAULT_MODEL,
+    voice: Annotated[str | None, typer.Option(help="Voice of the answers; the server's own if not given.")] = None,
     file: Annotated[
         Path | None, typer.Option("--file", "-f", help="WAV file to say, instead of the microphone.")
     ] = None,
@@ -51,7 +52,7 @@ def talk(
     async def conversation() -> Exchange:
         async with session(address, key_for(address, key)) as client:
             client.listeners.append(Printer(client.exchange, events))
-            await begin(client)
+            await begin(client, voice)
             if audio is not None:
                 await say(client, audio, fast=fast)
             else:
@@ -75,17 +76,23 @@ def key_for(address: str, key: str | None) -> str | None:
     return key or (os.environ.get("OPENAI_API_KEY") if host == OPENAI_HOST else None)
 
 
-async def begin(client: Client) -> None:
-    """Wait for the session, and ask for PCM and for a transcript of what is said."""
+async def begin(client: Client, voice: str | None = None) -> None:
+    """Wait for the session, and ask for PCM, for a transcript of what is said and, if it is to be another, for a voice.
+
+    Raises ``RtengineError`` when the server has no such voice.
+    """
     await client.until(lambda exchange: bool(exchange.session or exchange.errors), START_SECONDS, "session.created")
     pcm = {"type": "audio/pcm", "rate": 24000}
     listening: dict[str, Any] = {"format": pcm}
     if not client.exchange.transcribes:
         listening["transcription"] = {"model": "whisper-1"}
+    speaking = {"format": pcm} | ({"voice": voice} if voice else {})
     await update(
         client,
-        {"input": listening} if client.exchange.only_transcribes else {"input": listening, "output": {"format": pcm}},
+        {"input": listening} if client.exchange.only_transcribes else {"input": listening, "output": speaking},
     )
+    if voice and client.exchange.errors:
+        raise RtengineError("the session could not be had with that voice")
 
 
 async def update(client: Client, audio: dict[str, Any] | None = None) -> None:

@@ -74,6 +74,21 @@ async def test_a_recording_is_committed_and_answered_where_turns_are_not_detecte
     judge(exchange)
 
 
+async def test_a_voice_is_asked_for() -> None:
+    async with stub(by_hand, [CREATED]) as server, session(realtime_url(server.url)) as client:
+        await begin(client, "cedar")
+    assert server.received[0]["session"]["audio"]["output"]["voice"] == "cedar"
+
+
+async def test_a_voice_that_the_server_does_not_have_is_told() -> None:
+    def refuse(event: Event) -> list[Event]:
+        return [{"type": "error", "error": {"message": "Invalid value: 'nova'.", "code": "invalid_value"}}]
+
+    async with stub(refuse, [CREATED]) as server, session(realtime_url(server.url)) as client:
+        with pytest.raises(RtengineError, match="voice"):
+            await begin(client, "nova")
+
+
 class Detecting:
     """A server that hears speech in the first append, and its end in the fourth."""
 

@@ -26,7 +26,7 @@ from rtengine.models.jobs import (
     TranscribeRequest,
 )
 from rtengine.models.llama import LlamaChat
-from rtengine.models.ports import Cancel, ModelFailure
+from rtengine.models.ports import Cancel, ModelFailure, Samples
 from rtengine.models.whisper import WhisperTranscriber
 
 pytestmark = [pytest.mark.models, pytest.mark.filterwarnings("default::DeprecationWarning")]
@@ -56,10 +56,13 @@ def chat() -> LlamaChat:
     return llama.load(llama.LlamaSettings(slots=2, context=512, seed=1), print)
 
 
-def speak(voice: HibariVoice, text: str, speed: float = 1.0) -> bytes:
+def samples(voice: HibariVoice, text: str, speed: float = 1.0, name: str = "marin") -> Samples:
+    return np.concatenate(list(voice.speak(SpeakRequest(text, name, speed), Cancel())))
+
+
+def speak(voice: HibariVoice, text: str, speed: float = 1.0, name: str = "marin") -> bytes:
     """PCM16 at 24 kHz."""
-    samples = np.concatenate(list(voice.speak(SpeakRequest(text, "marin", speed), Cancel())))
-    return (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+    return (np.clip(samples(voice, text, speed, name), -1, 1) * 32767).astype("<i2").tobytes()
 
 
 def hear(listener: WhisperTranscriber, sound: bytes, rate: int = 24000, **fields: Any) -> TranscribeDone:
@@ -132,6 +135,30 @@ def test_english_is_detected_or_all_there_is(voice: HibariVoice, listener: Whisp
 def test_the_voice_keeps_the_speed_it_is_asked_for(voice: HibariVoice, speed: float) -> None:
     normal, other = len(speak(voice, SENTENCES[0])), len(speak(voice, SENTENCES[0], speed))
     assert other == pytest.approx(normal / speed, rel=0.15)
+
+
+def pitch(sound: Samples, rate: int = 24000) -> float:
+    """The median pitch in hertz of the loud half of some speech, by autocorrelation."""
+    frames = np.lib.stride_tricks.sliding_window_view(sound, 1200)[::300]
+    loud = frames[(frames**2).mean(axis=1) > (sound**2).mean()]
+    likeness = np.fft.irfft(np.abs(np.fft.rfft(loud, 4096)) ** 2)
+    shortest, longest = rate // 400, rate // 75
+    # A window is less like itself the further it is moved: without this, octaves are mistaken.
+    fading = 1 - np.arange(shortest, longest) / 1200
+    return float(np.median(rate / (shortest + (likeness[:, shortest:longest] / fading).argmax(axis=1))))
+
+
+def test_every_voice_is_understood_at_its_own_pitch_and_as_loud_as_the_others(
+    voice: HibariVoice, listener: WhisperTranscriber
+) -> None:
+    own = samples(voice, SENTENCES[0])
+    for name, timbre in hibari.VOICES.items():
+        sound = samples(voice, SENTENCES[0], name=name)
+        assert pitch(sound) / pitch(own) == pytest.approx(timbre.pitch, rel=0.08), name
+        assert np.std(sound) == pytest.approx(np.std(own), rel=0.2), name
+        assert np.abs(sound).max() < 0.9, name
+        heard = hear(listener, speak(voice, SENTENCES[0], name=name)).transcript
+        assert word_errors(SENTENCES[0], heard) == 0, (name, heard)
 
 
 @pytest.mark.parametrize("text", ["", " ", "日本語", "\n\n"])

@@ -103,6 +103,17 @@ def test_a_cancel_ends_the_speech() -> None:
     assert list(pieces) == []
 
 
+def test_every_voice_has_its_tone() -> None:
+    settings = ScriptedVoiceSettings(voices={"ash": 100, "sage": 400})
+    assert settings.voice_names == {"ash", "sage"}
+    assert ScriptedVoiceSettings().voice_names is None
+    for name, hertz in settings.voices.items():
+        sound = np.concatenate(
+            list(ScriptedVoice(settings).speak(SpeakRequest("Twenty letters, yes.", name), Cancel()))
+        )
+        assert np.abs(np.fft.rfft(sound)).argmax() * 24000 / len(sound) == hertz
+
+
 def test_a_clause_fails_as_scripted() -> None:
     model = voice(fail=[{"match": "bad", "message": "No voice.", "code": "voice_gone"}])
     assert list(model.speak(SpeakRequest("good", "alloy"), Cancel()))

@@ -217,6 +217,21 @@ def test_a_language_the_transcriber_does_not_know_is_found(mine: Path) -> None:
     assert place(finding) == ("PF302", 6, 53)
 
 
+@pytest.mark.parametrize("voice", ["cedr", "{id: voice_mine}"])
+def test_a_voice_that_there_is_not_is_found(mine: Path, voice: str) -> None:
+    text = "session: {audio: {output: {voice: %s}}}\n"
+    assert check(mine, HEAD + text % "cedar") == []
+    finding = the(check(mine, HEAD + text % voice))
+    assert place(finding) == ("PF302", 4, 35)
+
+
+def test_the_voice_of_a_session_is_one_that_the_profile_names(mine: Path) -> None:
+    text = "models: {voice: {adapter: hibari, voices: {clerk: {pitch: 0.6}}}}\n"
+    finding = the(check(mine, HEAD + text))
+    assert (finding.message, finding.hint) == ("there is no voice 'marin'", "voices: clerk")
+    assert check(mine, HEAD + text + "session: {audio: {output: {voice: clerk}}}\n") == []
+
+
 @pytest.mark.parametrize(
     ("session", "expected"),
     [

@@ -23,3 +23,5 @@ class Abilities:
     """Input audio can be cleaned of noise."""
     languages: frozenset[str] | None = None
     """ISO 639-1 codes that the transcriber knows; None when it takes any."""
+    voices: frozenset[str] | None = None
+    """Names of the voices there are; None when any name goes."""

@@ -38,6 +38,7 @@ def _regex(pattern: str) -> str:
 
 Pattern = Annotated[str, AfterValidator(_regex)]
 Milliseconds = Annotated[float, Field(ge=0)]
+Hertz = Annotated[float, Field(gt=0, le=4000)]
 
 
 class ScriptedSettings(BaseModel):
@@ -83,7 +84,12 @@ class ScriptedVoiceSettings(ScriptedSettings):
     """A voice that hums: every character of a clause takes the same time."""
 
     sound: Literal["tone", "silence"] = Field("tone", description="What is heard")
-    frequency: float = Field(220, gt=0, le=4000, description="Of the tone, in hertz")
+    frequency: Hertz = Field(220, description="Of the tone, in hertz")
+    voices: dict[str, Hertz] = Field(
+        default_factory=dict,
+        description="The names that clients may call for, and the tone of each; without any, every name is accepted "
+        "and hums with `frequency`",
+    )
     ms_per_character: float = Field(50, ge=0, description="Audio for each character, at speed 1")
     rate: int = Field(
         24000, ge=8000, le=48000, description="Samples per second, before they are made to fit the session"
@@ -92,6 +98,11 @@ class ScriptedVoiceSettings(ScriptedSettings):
     delay_ms: Milliseconds = Field(0, description="Time before the first piece of every clause")
     delay_piece_ms: Milliseconds = Field(0, description="Time before every further piece")
     fail: list[ScriptedVoiceFailure] = Field(default_factory=list, description="Clauses that fail instead")
+
+    @property
+    def voice_names(self) -> frozenset[str] | None:
+        """What a client may ask for; None for anything."""
+        return frozenset(self.voices) or None
 
 
 def load_transcriber(settings: ScriptedTranscriberSettings, progress: Callable[[str], None]) -> ScriptedTranscriber:
@@ -149,11 +160,11 @@ class ScriptedVoice:
         for start in range(0, total, piece):
             if cancel.wait((settings.delay_piece_ms if start else settings.delay_ms) / 1000):
                 return
-            yield self._sound(start, min(start + piece, total))
+            yield self._sound(start, min(start + piece, total), settings.voices.get(request.voice, settings.frequency))
 
-    def _sound(self, start: int, end: int) -> Samples:
+    def _sound(self, start: int, end: int, frequency: float) -> Samples:
         if self._settings.sound == "silence":
             return np.zeros(end - start, np.float32)
-        phase = np.arange(start, end) * (2 * np.pi * self._settings.frequency / self.rate)
+        phase = np.arange(start, end) * (2 * np.pi * frequency / self.rate)
         tone: Samples = (0.3 * np.sin(phase)).astype(np.float32)
         return tone

@@ -75,13 +75,12 @@ def _setup(recording: Recording, machines: Machines) -> Setup:
     head = recording.head
     try:
         able = dict(head["abilities"])
-        if able["languages"] is not None:
-            able["languages"] = frozenset(able["languages"])
+        sets = {name: frozenset(value) for name, value in able.items() if isinstance(value, list)}
         return Setup(
             session=_configured(head["session"]),
             machines=machines,
             limits=Limits.model_validate(head["limits"]),
-            abilities=Abilities(**able),
+            abilities=Abilities(**able | sets),
             tools=TOOLS.validate_python(head["tools"]),
             seed=head["seed"],
         )

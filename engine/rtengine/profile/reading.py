@@ -16,7 +16,7 @@ from rtengine.profile.environment import strings, substitute
 from rtengine.profile.layers import PREFIX, Layers
 from rtengine.profile.shipped import find
 from rtengine.profile.tools import check_tools
-from rtengine.protocol.formats import allowed_rates
+from rtengine.protocol.formats import allowed_rates, voice_name
 from rtengine.protocol.session import RealtimeSession, Session, TranscriptionSession
 from rtengine.protocol.turn_detection import SemanticVad, TranscriptionSemanticVad
 from rtengine.source.finding import Finding, Path, Severity
@@ -186,6 +186,7 @@ class Reading:
         if models.transcriber is None and isinstance(heard.turn_detection, SemanticVad | TranscriptionSemanticVad):
             place: Path = ("session", "audio", "input", "turn_detection", "type")
             self._add("302", "semantic_vad reads what was said, and needs a transcriber", place)
+        self._check_voice(session)
         known = getattr(self.settings.get("transcriber"), "languages", None)
         if known is None or heard.transcription is None:
             return
@@ -195,6 +196,15 @@ class Reading:
         for language, place in named:
             if language.lower().split("-")[0] not in known:
                 self._add("302", f"the transcriber does not know the language '{language}'", place)
+
+    def _check_voice(self, session: Session) -> None:
+        known = getattr(self.settings.get("voice"), "voice_names", None)
+        if not isinstance(session, RealtimeSession) or known is None:
+            return
+        name = voice_name(session.audio.output.voice)
+        if name not in known:
+            hint = suggest(name, sorted(known), "voices")
+            self._add("302", f"there is no voice '{name}'", ("session", "audio", "output", "voice"), hint=hint)
 
     def _check_requests(self, session: Session) -> None:
         """What the machines refuse every client: a session that began with it could not be updated any more."""

@@ -172,13 +172,14 @@ def updated(session: Session, patch: Mapping[str, Any] | None) -> SessionObject:
 
 def abilities(profile: Profile) -> Abilities:
     """What the profile's models can do, as far as their settings tell."""
-    chat, transcriber = profile.models.get("chat"), profile.models.get("transcriber")
+    chat, transcriber, voice = (profile.models.get(kind) for kind in ("chat", "transcriber", "voice"))
     return Abilities(
         chat=chat is not None,
-        speech="voice" in profile.models,
+        speech=voice is not None,
         transcription=transcriber is not None,
         noise_reduction=noise.available(),
         languages=getattr(transcriber and transcriber.settings, "languages", None),
+        voices=getattr(voice and voice.settings, "voice_names", None),
         images=getattr(chat and chat.settings, "images", False),
         reasoning=getattr(chat and chat.settings, "reasoning", False),
     )

@@ -44,6 +44,15 @@ class Functions(ToolFunctions):
         given = codes or []
         return None if known is None else next((c for c in given if c.lower().split("-")[0] not in known), None)
 
+    def unknown_voice(self, voice: str | VoiceId | None) -> str | None:
+        """The voice's name if there is none of that name; else null."""
+        known, name = self._data.abilities.voices, voice_name(voice)
+        return None if known is None or name in known else name
+
+    def voices(self) -> str:
+        """The names of the voices there are, as a sentence lists them."""
+        return errors.listed(sorted(self._data.abilities.voices or ()))
+
     # --- conversation
 
     def has_item(self, item_id: str | None) -> bool:

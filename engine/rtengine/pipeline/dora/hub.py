@@ -85,7 +85,8 @@ class HubVoice:
         import pyarrow as pa
 
         # In one line: hub nodes answer a text of several with several messages.
-        answer = self._line.ask(pa.array([" ".join(request.text.split())]), {"primitive": "text"}, cancel)
+        told = {"primitive": "text", "voice": request.voice, "speed": request.speed}
+        answer = self._line.ask(pa.array([" ".join(request.text.split())]), told, cancel)
         if answer is None:
             return
         given = (answer.metadata or {}).get("sample_rate", VOICE_RATE)
