@@ -30,7 +30,7 @@ def blocks(language: str) -> list[str]:
 
 def test_the_profiles_shown_load(tmp_path: Path) -> None:
     shown = blocks("yaml")
-    assert len(shown) == 3
+    assert len(shown) == 4
     (machine,) = (text for text in shown if text.startswith("extends: turn\n"))
     (tmp_path / "my-turn.yaml").write_text(machine, encoding="utf-8")
     assert check_machines({**shipped_files("machines"), "turn": tmp_path / "my-turn.yaml"}, VOCABULARY) == []
