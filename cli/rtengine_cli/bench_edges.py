@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rtengine.audio import g711
-from rtengine.audio.activity import detector
+from rtengine.audio.detection import detector
 from rtengine.audio.resample import resample
 from rtengine_cli.bench_vad import APPEND_MS, NAMES, Name
 from rtengine_cli.noisy_speech import RATE, RECORDINGS, Recording, Signal, pcm16, recordings

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rtengine.audio.activity import detector
+from rtengine.audio.detection import detector
 from rtengine.audio.resample import resample
 from rtengine.errors import RtengineError
 from rtengine.models.completeness import word_count

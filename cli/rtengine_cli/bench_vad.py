@@ -14,7 +14,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rtengine.audio.activity import Edge, detector
+from rtengine.audio.activity import Edge
+from rtengine.audio.detection import detector
 from rtengine_cli.noisy_speech import RECORDINGS, Recording, Stream, mixed, noises, pcm16, pieces, recordings
 
 Name = Literal["silero", "webrtc"]

@@ -16,7 +16,8 @@ from tests.audio.recorded import NAMES, Recording, load, played, recording
 
 from rtengine.audio import detector as detector_module
 from rtengine.audio import silero as silero_module
-from rtengine.audio.activity import Edge, VoiceActivity, detector
+from rtengine.audio.activity import Edge, VoiceActivity
+from rtengine.audio.detection import detector
 from rtengine.audio.silero import SileroClassifier
 from rtengine.audio.webrtc import webrtc
 from rtengine.errors import ModelError, RtengineError

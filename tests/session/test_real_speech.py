@@ -12,7 +12,7 @@ from tests.audio.recorded import Recording, recording
 from tests.session.machines import MACHINES
 
 from rtengine.audio import g711
-from rtengine.audio.activity import detector
+from rtengine.audio.detection import detector
 from rtengine.models import jobs
 from rtengine.models.ports import Cancel
 from rtengine.profile.settings import Limits

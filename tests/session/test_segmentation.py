@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.audio.recorded import NAMES, recording
 from tests.session.machines import MACHINES
 
-from rtengine.audio.activity import detector
+from rtengine.audio.detection import detector
 from rtengine.audio.format import PCM_24K, PCMU, AudioFormat
 from rtengine.profile.settings import Limits
 from rtengine.protocol.client import InputAudioBufferAppend

@@ -8,8 +8,6 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rtengine.errors import RtengineError
-
 
 @dataclass(frozen=True, slots=True)
 class Edge:
@@ -45,19 +43,3 @@ class VoiceActivity(Protocol):
         After ``ended`` there is none, and a reset could forget the next one: leave it out.
         """
         ...
-
-
-def detector(name: Literal["silero", "webrtc"], rate: int) -> VoiceActivity:
-    """A detector of a new stream of ``rate`` samples a second. Loads its library when it is first asked for.
-
-    Raises RtengineError for an unknown name and for weights that are missing.
-    """
-    if name == "silero":
-        from rtengine.audio.silero import silero
-
-        return silero(rate)
-    if name == "webrtc":
-        from rtengine.audio.webrtc import webrtc
-
-        return webrtc(rate)
-    raise RtengineError(f"There is no voice activity detector '{name}'.", hint="Choose 'silero' or 'webrtc'.")

@@ -7,7 +7,8 @@ from functools import partial
 
 from pydantic import BaseModel, ConfigDict
 
-from rtengine.audio.activity import VoiceActivity, detector
+from rtengine.audio.activity import VoiceActivity
+from rtengine.audio.detection import detector
 
 VoiceActivityFactory = Callable[[int], VoiceActivity]
 """Makes the detector of one session from the rate of its audio."""
