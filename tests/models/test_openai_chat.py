@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import contextlib
-import json
-import queue
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.models.endpoint import Handler, Reply, Server, events, refuse, serving, stall, stream
 
 from rtengine.models.jobs import GenerateArguments, GenerateCall, GenerateDone, GenerateRequest, GenerateText
 from rtengine.models.openai_chat import OpenAIChat, OpenAIChatSettings, load
@@ -22,54 +19,10 @@ TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": {"
 HELLO = ({"role": "user", "content": "Hello"},)
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Answers every request with the endpoint's next scripted reply."""
-
-    protocol_version = "HTTP/1.1"
-    server: Server
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.server.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
-        self.server.replies.get(timeout=10)(self)
-
-    def log_message(self, format: str, *args: object) -> None:
-        return
-
-    def head(self, status: int, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-
-    def write_chunk(self, data: bytes) -> None:
-        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
-        self.replies: queue.Queue[Callable[[Handler], None]] = queue.Queue()
-        self.reached = threading.Event()
-        self.left = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture
@@ -93,51 +46,7 @@ def call(
     return delta(tool_calls=[{"index": index, "id": id, "function": {"name": name, "arguments": arguments}}])
 
 
-def stream(*chunks: dict[str, Any] | str, whole: bool = True) -> Callable[[Handler], None]:
-    def reply(handler: Handler) -> None:
-        handler.head(200, {"content-type": "text/event-stream", "transfer-encoding": "chunked"})
-        for chunk in chunks:
-            data = chunk if isinstance(chunk, str) else json.dumps(chunk)
-            handler.write_chunk(f"data: {data}\n\n".encode())
-        if whole:
-            handler.write_chunk(b"data: [DONE]\n\n")
-            handler.write_chunk(b"")
-        else:
-            handler.close_connection = True
-            handler.connection.shutdown(socket.SHUT_RDWR)
-
-    return reply
-
-
-def refuse(status: int, error: dict[str, Any] | None = None, **headers: str) -> Callable[[Handler], None]:
-    def reply(handler: Handler) -> None:
-        body = json.dumps({"error": error}).encode() if error else b"<html>"
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        handler.head(status, {"content-type": "application/json", "content-length": str(len(body)), **named})
-        handler.wfile.write(body)
-
-    return reply
-
-
-def stall(head: bool) -> Callable[[Handler], None]:
-    """Never answers, or never goes on; tells when it is reached, and when the client has left."""
-
-    def reply(handler: Handler) -> None:
-        if head:
-            stream_head = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
-            handler.head(200, stream_head)
-            handler.write_chunk(f"data: {json.dumps(delta(content='One'))}\n\n".encode())
-        handler.server.reached.set()
-        handler.connection.settimeout(10)
-        with contextlib.suppress(ConnectionResetError):  # it left with bytes unread
-            assert handler.connection.recv(1) == b""
-        handler.server.left.set()
-        handler.close_connection = True
-
-    return reply
-
-
-def answer(model: OpenAIChat, server: Server, reply: Callable[[Handler], None], **fields: Any) -> list[Result]:
+def answer(model: OpenAIChat, server: Server, reply: Reply, **fields: Any) -> list[Result]:
     server.replies.put(reply)
     return list(model.generate(GenerateRequest(HELLO, **fields), Cancel()))
 
@@ -265,9 +174,7 @@ FAILURES = [
 
 
 @pytest.mark.parametrize(("reply", "code", "type"), FAILURES)
-def test_failures_are_told_by_their_codes(
-    server: Server, reply: Callable[[Handler], None], code: str | None, type: str
-) -> None:
+def test_failures_are_told_by_their_codes(server: Server, reply: Reply, code: str | None, type: str) -> None:
     for model in opened(server, max_retries=0):
         with pytest.raises(ModelFailure) as caught:
             answer(model, server, reply)
@@ -290,7 +197,7 @@ def test_an_endpoint_that_is_not_there_is_named_to_the_operator() -> None:
 def test_an_endpoint_that_does_not_answer_in_time_fails(server: Server) -> None:
     for model in opened(server, timeout_seconds=0.05):
         with pytest.raises(ModelFailure, match=r"within 0\.05 s") as caught:
-            answer(model, server, stall(head=False))
+            answer(model, server, stall())
         assert caught.value.code == "timeout"
 
 
@@ -298,7 +205,7 @@ def test_an_endpoint_that_does_not_answer_in_time_fails(server: Server) -> None:
 def test_a_cancel_ends_a_blocked_read_at_once(chat: OpenAIChat, server: Server, head: bool) -> None:
     cancel = Cancel()
     results: list[Result] = []
-    server.replies.put(stall(head))
+    server.replies.put(stall("text/event-stream", *events(delta(content="One"))) if head else stall())
 
     def run() -> None:
         results.extend(chat.generate(GenerateRequest(HELLO), cancel))
