@@ -22,7 +22,7 @@ def test_every_adapter_has_settings_that_stand_without_any(kind: Kind, name: str
     assert issubclass(settings, BaseModel)
     assert settings.model_config.get("extra") == "forbid"
     required = [field for field, info in settings.model_fields.items() if info.is_required()]
-    assert required == ([] if (kind, name) != ("chat", "openai") else ["model"])
+    assert required == (["model"] if name == "openai" else [])
     assert all(info.description for info in settings.model_fields.values())
 
 
@@ -44,11 +44,12 @@ def test_an_unknown_adapter_gets_the_names_there_are() -> None:
     assert caught.value.hint == "there are 'llama', 'openai', 'scripted'"
 
 
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["transcriber", "chat", "voice"])
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, kind: Kind) -> None:
     monkeypatch.setitem(sys.modules, "openai", None)
-    settings = adapter_settings("chat", "openai").model_validate({"model": "m"})
+    settings = adapter_settings(kind, "openai").model_validate({"model": "m"})
     with pytest.raises(ModelError, match="'openai', which is not installed") as caught:
-        load("chat", "openai", settings, print)
+        load(kind, "openai", settings, print)
     assert caught.value.hint == "pip install 'rtengine[openai]'"
 
 

@@ -12,6 +12,7 @@ import threading
 from collections.abc import AsyncIterable, Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -67,6 +68,8 @@ class OpenAIEndpoint:
             max_retries=settings.max_retries,
             http_client=DefaultAsyncHttpxClient(limits=limits),
         )
+        # The client imports its parts when they are first asked for: better now than in the first turn.
+        attrgetter(path.strip("/").replace("/", "."))(self._client)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"rtengine-{name}-endpoint", daemon=True)
         self._thread.start()

@@ -35,6 +35,7 @@ _ADAPTERS: dict[Kind, dict[str, _Adapter]] = {
     },
     "transcriber": {
         "faster-whisper": _Adapter("rtengine.models.whisper", "WhisperSettings"),
+        "openai": _Adapter("rtengine.models.openai_transcriptions", "OpenAITranscriptionSettings", extra="openai"),
         "scripted": _Adapter("rtengine.models.scripted", "ScriptedTranscriberSettings", "load_transcriber"),
     },
     "chat": {
@@ -44,6 +45,7 @@ _ADAPTERS: dict[Kind, dict[str, _Adapter]] = {
     },
     "voice": {
         "hibari": _Adapter("rtengine.models.hibari", "HibariSettings", extra="local"),
+        "openai": _Adapter("rtengine.models.openai_speech", "OpenAISpeechSettings", extra="openai"),
         "scripted": _Adapter("rtengine.models.scripted", "ScriptedVoiceSettings", "load_voice"),
     },
 }
