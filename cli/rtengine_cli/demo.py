@@ -48,11 +48,15 @@ def demo(
     with Child(
         profile, on_line=lambda line: console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
     ) as server:
+        begun = len(server.log)
         console.print(f"Asking {file.name} ({len(question) / BYTES_PER_SECOND:.1f} s) at {server.url}\n")
         exchange = asyncio.run(_ask(server.url, question))
         server.stop()
         turn = server.last("turn")
     _show(console, exchange, turn)
+    for entry in server.log[begun:]:
+        if entry.get("level") in ("warning", "error"):
+            console.print(f"{entry['level']}: {entry['message']}", style="yellow", markup=False, soft_wrap=True)
     write_wav(out, bytes(exchange.answer))
     console.print(f"\n{out}: {len(exchange.answer) / BYTES_PER_SECOND:.1f} s of speech", highlight=False)
     judge(exchange)

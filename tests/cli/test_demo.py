@@ -47,6 +47,16 @@ def test_an_answer_without_sound_is_no_answer_for_the_demo(tmp_path: Path) -> No
     assert "agent: You said: " in result.output
 
 
+def test_why_no_answer_came_is_told_by_the_demo(tmp_path: Path) -> None:
+    profile = tmp_path / "mute.yaml"
+    fails = "{adapter: scripted, fail: [{message: The voice is hoarse.}]}"
+    profile.write_text(f"profile: mute\nversion: 1\nextends: scripted\nmodels: {{voice: {fails}}}\n", encoding="utf-8")
+    result = CliRunner().invoke(app, ["demo", "--profile", str(profile), "--out", str(tmp_path / "answer.wav")])
+    assert isinstance(result.exception, RtengineError)
+    assert "warning: speak job" in result.output
+    assert "The voice is hoarse." in result.output
+
+
 def test_a_recording_can_be_talked_to_a_running_server(tmp_path: Path) -> None:
     out = tmp_path / "answer.wav"
     with Child("scripted", on_line=lambda line: None) as server:
