@@ -84,6 +84,19 @@ def test_the_profile_on_the_page_about_access_loads(tmp_path: Path) -> None:
     assert profile.limits.per_key.sessions == 8
 
 
+def test_the_profile_on_the_page_about_models_loads(tmp_path: Path) -> None:
+    (shown,) = re.findall(
+        r"^```yaml\n(.*?)^```$", (ROOT / "docs/models.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    (tmp_path / "my-models.yaml").write_text(shown, encoding="utf-8")
+    profile = load_profile(tmp_path / "my-models.yaml", {})
+    assert {kind: adapter.name for kind, adapter in profile.models.items() if kind != "vad"} == {
+        "transcriber": "openai",
+        "chat": "openai",
+        "voice": "openai",
+    }
+
+
 def test_the_profile_and_the_tool_on_the_page_about_tools_work(tmp_path: Path) -> None:
     text = (ROOT / "docs/tools.md").read_text("utf-8")
     (profile,) = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
