@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import io
+import struct
 import threading
+import wave
 from collections.abc import Iterator
 from typing import Any
 
@@ -91,6 +94,53 @@ def test_pieces_arrive_before_the_body_ends(voice: OpenAISpeech, server: Server)
     np.testing.assert_array_equal(samples, SAMPLES / np.float32(32768))
 
 
+@pytest.mark.parametrize("size", [1, 7, 10**6])
+def test_an_endpoint_without_raw_samples_is_asked_for_wav(server: Server, size: int) -> None:
+    file = wav(22050)
+    for model in opened(server, format="wav", rate=22050):
+        pieces = (file[start : start + size] for start in range(0, len(file), size))
+        np.testing.assert_array_equal(speak(model, server, send("audio/wav", *pieces)), SAMPLES / np.float32(32768))
+    assert server.requests[0][2]["response_format"] == "wav"
+
+
+def test_wav_may_not_know_its_length_or_have_more_than_samples(server: Server) -> None:
+    head, size = wav(24000)[:40], struct.pack("<I", len(PCM))
+    listed = b"LIST" + struct.pack("<I", 5) + b"hello\0"
+    for file in (
+        head + b"\xff\xff\xff\xff" + PCM,
+        head + bytes(4) + PCM,
+        head + size + PCM + listed,
+        head[:12] + listed + head[12:] + size + PCM,
+    ):
+        for model in opened(server, format="wav"):
+            samples = speak(model, server, send("audio/wav", file[:50], file[50:]))
+            np.testing.assert_array_equal(samples, SAMPLES / np.float32(32768))
+
+
+def wav(rate: int, channels: int = 1) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setparams((channels, 2, rate, 0, "NONE", ""))
+        sound.writeframes(PCM)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence", "hint"),
+    [
+        (wav(16000), "sent 16000 samples per second instead of 24000", "set `rate: 16000`"),
+        (wav(24000, channels=2), "one channel of 16 bits", "2 channels"),
+        (PCM, "sent something that is no WAV", "response_format"),
+        (wav(24000)[:30], "sent no audio", "voice"),
+    ],
+)
+def test_wav_that_is_not_as_it_should_be_fails(server: Server, data: bytes, sentence: str, hint: str) -> None:
+    for model in opened(server, format="wav"):
+        with pytest.raises(ModelFailure, match=f"The speech endpoint .*{sentence}") as caught:
+            speak(model, server, send("audio/wav", data))
+        assert hint in caught.value.hint
+
+
 def test_a_name_stands_for_the_endpoints_voice(server: Server) -> None:
     for model in opened(server, voices={"alloy": "af_heart", "ash": "am_adam"}):
         speak(model, server, send("audio/pcm", PCM), said(voice="ash"))
@@ -147,7 +197,7 @@ def test_failures_are_told(server: Server, reply: Reply, code: str | None, sente
 
 
 def test_a_failure_hints_at_what_to_set(server: Server) -> None:
-    for kind, data, hint in (("text/event-stream", b"", "stream_format"), ("audio/wav", b"RIFF", "response_format")):
+    for kind, data, hint in (("text/event-stream", b"", "stream_format"), ("audio/wav", b"RIFF", "format: wav")):
         for model in opened(server):
             with pytest.raises(ModelFailure) as caught:
                 speak(model, server, send(kind, data or b"data:"))

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
+from rtengine.errors import ModelError
 from rtengine.models.jobs import SpeakRequest
 from rtengine.models.openai_endpoint import OpenAIEndpoint, OpenAIEndpointSettings
 from rtengine.models.ports import Cancel, Samples
+from rtengine.models.speech_stream import RawStream, WavStream
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-
-_CONTAINERS = {b"RIFF": "WAV", b"ID3": "MP3", b"OggS": "Ogg", b"fLaC": "FLAC"}
-_BEGINNING = 4
-"""Bytes that tell a container."""
 
 
 class OpenAISpeechSettings(OpenAIEndpointSettings):
     """A speech endpoint that speaks the OpenAI API."""
 
-    rate: int = Field(
-        24000, ge=8000, le=48000, description="Samples per second of the endpoint's `pcm`; 24000 at OpenAI"
-    )
+    format: Literal["pcm", "wav"] = Field("pcm", description="What to ask for; `wav` of endpoints without raw samples")
+    rate: int = Field(24000, ge=8000, le=48000, description="Samples per second of what comes; 24000 at OpenAI")
     voices: dict[str, str] = Field(
         default_factory=dict,
         description="Names that clients use, and the endpoint's voice for each; without any, every name is passed on",
@@ -85,7 +82,7 @@ class OpenAISpeech:
             "model": self._settings.model,
             "input": request.text,
             "voice": voices.get(request.voice, request.voice),
-            "response_format": "pcm",
+            "response_format": self._settings.format,
         }
         if request.speed != 1:  # some models know one speed alone, and refuse the field
             body["speed"] = request.speed
@@ -96,34 +93,21 @@ class OpenAISpeech:
         return body
 
     async def _audio(self, kind: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The bytes of the answer, once they are known to be samples. Raises ``ModelFailure``."""
+        """The bytes of the answer, those of samples alone. Raises ``ModelFailure``."""
         if kind.startswith("text/") or "json" in kind:
             raise self._endpoint.malformed(f"sent {kind} instead of audio", _hint(kind))
-        beginning = b""
+        stream = RawStream(kind) if self._settings.format == "pcm" else WavStream(self.rate)
+        silent = True
         async for piece in pieces:
-            if len(beginning) >= _BEGINNING:
-                yield piece
-                continue
-            beginning += piece
-            if len(beginning) >= _BEGINNING:
-                if container := _container(kind, beginning):
-                    hint = "the endpoint does not know `response_format: pcm`, or `extra_body` asks for another"
-                    raise self._endpoint.malformed(f"sent {container} instead of raw samples", hint)
-                yield beginning
-        if len(beginning) < _BEGINNING:
+            try:
+                samples = stream.push(piece)
+            except ModelError as error:
+                raise self._endpoint.malformed(error.message, error.hint) from error
+            if samples:
+                silent = False
+                yield samples
+        if silent:
             raise self._endpoint.malformed("sent no audio", "does the model know the voice, and the language?")
-
-
-def _container(kind: str, beginning: bytes) -> str | None:
-    """The format of audio that is no raw PCM.
-
-    An MP3 may begin with a bare frame, which samples may look like: there, the endpoint has to call it one as well.
-    """
-    for magic, name in _CONTAINERS.items():
-        if beginning.startswith(magic):
-            return name
-    frame = beginning[0] == 0xFF and beginning[1] >= 0xE0
-    return "MP3" if frame and kind in ("audio/mpeg", "audio/mp3") else None
 
 
 def _hint(kind: str) -> str:
