@@ -117,6 +117,8 @@ class OpenAIEndpoint:
             request.cancel()
         await asyncio.gather(*requests, return_exceptions=True)
         await self._client.close()
+        # A response that was left before its end is finished when its generator is: not later than the loop.
+        await self._loop.shutdown_asyncgens()
 
     async def _request(self, opening: Opening[T], put: Callable[[T], None]) -> None:
         async with AsyncExitStack() as stack:
