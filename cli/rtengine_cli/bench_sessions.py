@@ -49,7 +49,7 @@ def sessions(
         with server(vad, count) as child:
             if vad == "webrtc":
                 costs["no turn detection"] = crowd(child.url, child.pid, count, update=DEAF)
-            costs[f"{vad} listens to silence"] = crowd(child.url, child.pid, count)
+            costs[f"{vad} listens to a room"] = crowd(child.url, child.pid, count)
             if vad == "silero":
                 for size in (1, count):
                     turns[size] = crowd(child.url, child.pid, size, words=words, onset=onset)

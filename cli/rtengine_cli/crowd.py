@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pybase64
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -19,6 +20,10 @@ from rtengine_cli.recording import BYTES_PER_SECOND
 FRAME_SECONDS = 0.04
 """What browsers and telephones send at a time, or twice that."""
 FRAME = round(FRAME_SECONDS * BYTES_PER_SECOND)
+PAUSE = 10
+"""Frames between an answer and the next words."""
+ROOM_RMS = 20
+"""Of 32768: -64 dBFS."""
 MAX_SIZE = 16 << 20
 START_SECONDS = 30.0
 SETTLE_SECONDS = 3.0
@@ -31,7 +36,8 @@ def frames(audio: bytes) -> list[bytes]:
     return [b'{"type":"input_audio_buffer.append","audio":"%s"}' % pybase64.b64encode(piece) for piece in pieces]
 
 
-SILENCE = frames(bytes(FRAME))
+ROOM = frames(np.random.default_rng(1).normal(0, ROOM_RMS, 25 * FRAME // 2).astype("<i2").tobytes())
+"""A quiet room, for a second. Digital silence would be cheaper to listen to than any microphone is."""
 
 
 @dataclass
@@ -79,12 +85,13 @@ class Caller:
 
     def _frames(self) -> Iterator[tuple[int, bytes]]:
         """Each with its place in the words, -1 in the silence between them."""
+        room = itertools.cycle(ROOM)
         while True:
             self._waits = bool(self._words)
             yield from enumerate(self._words)
             while self._waits or not self._words:
-                yield -1, SILENCE[0]
-            yield from itertools.repeat((-1, SILENCE[0]), 10)
+                yield -1, next(room)
+            yield from ((-1, next(room)) for _ in range(PAUSE))
 
     async def _receive(self, connection: ClientConnection) -> None:
         async for message in connection:
