@@ -137,6 +137,17 @@ def test_calls_that_all_claim_index_zero_are_told_apart_by_id(chat: OpenAIChat, 
     assert results[-1] == GenerateDone("tool_calls")
 
 
+@pytest.mark.parametrize("indexes", [(0, 1, 2), (0, 0, 0)])
+def test_calls_that_share_an_id_are_told_apart(chat: OpenAIChat, server: Server, indexes: tuple[int, ...]) -> None:
+    chunks = [call(at, id, id, f"[{n}]") for n, (at, id) in enumerate(zip(indexes, "aba", strict=True))]
+    results = answer(chat, server, stream(*chunks, delta("stop")), tools=(TOOL,))
+    calls = [result.call_id for result in results if isinstance(result, GenerateCall)]
+    assert calls[:2] == ["a", "b"]
+    assert len(set(calls)) == 3
+    written = {result.call_id: result.delta for result in results if isinstance(result, GenerateArguments)}
+    assert written == {id: f"[{n}]" for n, id in enumerate(calls)}
+
+
 def test_a_call_without_an_id_gets_one(chat: OpenAIChat, server: Server) -> None:
     results = answer(chat, server, stream(call(None, None, "one", "{}"), delta("stop")), tools=(TOOL,))
     assert isinstance(results[0], GenerateCall)
@@ -175,11 +186,11 @@ FAILURES = [
 
 @pytest.mark.parametrize(("reply", "code", "type"), FAILURES)
 def test_failures_are_told_by_their_codes(server: Server, reply: Reply, code: str | None, type: str) -> None:
-    for model in opened(server, max_retries=0):
+    for model in opened(server, max_retries=0, api_key="sk-1"):
         with pytest.raises(ModelFailure) as caught:
             answer(model, server, reply)
         assert (caught.value.code, caught.value.type) == (code, type)
-        assert "sk-1" not in caught.value.message
+        assert "sk-1" not in caught.value.message + caught.value.hint
 
 
 def test_an_endpoint_that_is_not_there_is_named_to_the_operator() -> None:

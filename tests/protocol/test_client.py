@@ -135,6 +135,12 @@ def test_null_is_the_same_as_no_key(event: dict[str, Any]) -> None:
     assert parse_client_event(json.dumps(event)) == parse_client_event(json.dumps(pruned(event)))
 
 
+def test_null_does_not_excuse_a_key_of_the_beta_in_a_response() -> None:
+    with pytest.raises(APIError) as caught:
+        parse_client_event(json.dumps({"type": "response.create", "response": {"modalities": None}}))
+    assert (caught.value.code, caught.value.param) == ("unknown_parameter", "response.modalities")
+
+
 def test_the_patch_of_a_session_update_is_kept_as_it_came() -> None:
     patch = {"type": "realtime", "tracing": None, "unknown": {"a": [1.5, True]}}
     event = parse_client_event(json.dumps({"type": "session.update", "session": patch}))

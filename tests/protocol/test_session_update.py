@@ -131,6 +131,21 @@ def test_null_changes_nothing_where_nothing_can_be_cleared(patch: dict[str, Any]
     assert updated(start, **patch) == start.wire()
 
 
+@pytest.mark.parametrize(
+    ("patch", "param"),
+    [
+        ({"turn_detection": None}, "session.turn_detection"),
+        ({"audio": {"voice": None}}, "session.audio.voice"),
+        ({"audio": {"input": {"rate": None}}}, "session.audio.input.rate"),
+        ({"audio": {"output": {"rate": None}}}, "session.audio.output.rate"),
+    ],
+)
+def test_null_does_not_excuse_a_key_that_there_is_not(patch: dict[str, Any], param: str) -> None:
+    with pytest.raises(APIError) as caught:
+        updated(session(), **patch)
+    assert (caught.value.code, caught.value.param) == ("unknown_parameter", param)
+
+
 def test_empty_values_clear() -> None:
     start = apply_update(
         session(), {"type": "realtime", "instructions": "a", "tools": [{"type": "function", "name": "f"}]}

@@ -159,7 +159,10 @@ def test_a_running_response_has_null_for_what_is_not_known_yet() -> None:
             StatusDetails.failed("No voice.", "model_error"),
             {"type": "failed", "error": {"type": "server_error", "code": "model_error", "message": "No voice."}},
         ),
-        (StatusDetails.failed("x"), {"type": "failed", "error": {"type": "server_error", "message": "x"}}),
+        (
+            StatusDetails.failed("x"),
+            {"type": "failed", "error": {"type": "server_error", "code": "server_error", "message": "x"}},
+        ),
     ],
 )
 def test_status_details_have_the_keys_of_their_type_alone(details: StatusDetails, wire: dict[str, Any]) -> None:

@@ -111,6 +111,7 @@ async def test_a_body_that_is_no_json_is_400_in_the_shape_of_the_api(body: str) 
     async with running(routes=ROUTES) as server:
         status, _, answer = await server.http(post(server, "/v1/echo", body, length=len(body.encode("latin-1"))))
         assert (status, json.loads(answer)["error"]["code"]) == (400, "invalid_json")
+        assert set(json.loads(answer)["error"]) == {"message", "type", "param", "code"}
 
 
 async def test_the_error_of_a_route_keeps_its_status_and_a_fault_tells_no_detail(

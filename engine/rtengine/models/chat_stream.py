@@ -20,6 +20,8 @@ _FINISH_REASONS = {"stop", "length", "tool_calls", "content_filter"}
 @dataclass(slots=True)
 class _Call:
     id: str
+    given: str
+    """The id that the endpoint calls it by, which may be none, or another call's as well."""
     name: str = ""
     announced: bool = False
     has_arguments: bool = False
@@ -31,7 +33,7 @@ class ChatStream:
     def __init__(self) -> None:
         self._calls: dict[int, _Call] = {}
         self._finish_reason: str | None = None
-        self._called = False
+        self._ids: set[str] = set()
         self.usage = (0, 0, 0)
         """Input, output and cached tokens, as far as told."""
 
@@ -55,19 +57,24 @@ class ChatStream:
         for call in self._calls.values():
             yield from _completed(call)
         reason = self._finish_reason if self._finish_reason in _FINISH_REASONS else "stop"
-        if self._called and reason == "stop":  # some endpoints say so after calls, too
+        if self._ids and reason == "stop":  # some endpoints say so after calls, too
             reason = "tool_calls"
         yield GenerateDone(reason, *self.usage)
+
+    def _new_id(self, given: str | None) -> str:
+        """The id of a call of this answer: the endpoint's, if that is one of its own."""
+        id = given if given and given not in self._ids else f"call_{uuid.uuid4().hex}"
+        self._ids.add(id)
+        return id
 
     def _push_call(self, delta: ChoiceDeltaToolCall) -> Iterator[GenerateCall | GenerateArguments]:
         index = delta.index or 0
         call = self._calls.get(index)
-        if call is not None and delta.id and delta.id != call.id:  # every call at index 0: the id tells them apart
+        if call is not None and delta.id and delta.id != call.given:  # every call at index 0: the id tells them apart
             yield from _completed(call)
             call = None
         if call is None:
-            call = self._calls[index] = _Call(delta.id or f"call_{uuid.uuid4().hex}")
-            self._called = True
+            call = self._calls[index] = _Call(self._new_id(delta.id), delta.id or "")
         name = (delta.function.name if delta.function else None) or ""
         arguments = (delta.function.arguments if delta.function else None) or ""
         if not call.announced:

@@ -155,7 +155,7 @@ class OpenAIEndpoint:
 
     def _status_failure(self, error: openai.APIStatusError) -> ModelFailure:
         status, code = error.status_code, error.code
-        told = f"HTTP {status} from {self._settings.base_url}: {error.message}"
+        told = f"HTTP {status} from {self._settings.base_url}: {self._without_key(error.message)}"
         if status in (401, 403):
             return self._told("refused the server's key", f"check `api_key` ({told})", code or "invalid_api_key")
         if status == 404:
@@ -167,6 +167,11 @@ class OpenAIEndpoint:
         if status < 500:
             return ModelFailure(error.message, code, "invalid_request_error")
         return self._told(f"failed (HTTP {status})", told, code)
+
+    def _without_key(self, text: str) -> str:
+        """Some endpoints repeat the key that they refuse, and what they say is logged."""
+        key = self._settings.api_key
+        return text.replace(key.get_secret_value(), "***") if key and key.get_secret_value() else text
 
     def _told(self, sentence: str, hint: str, code: str | None, type: str = "server_error") -> ModelFailure:
         failure = ModelFailure(f"The {self._name} endpoint {sentence}.", code, type)

@@ -52,6 +52,8 @@ class ResponseAudioParams(NullTolerantModel):
 class ResponseCreateParams(NullTolerantModel):
     """``response`` of ``response.create``. What is not given is as the session has it."""
 
+    foreign_nulls = False
+
     conversation: Omit[str] = None
     """``auto``, the default: the answer joins the conversation; ``none``: it does not."""
     input: Omit[ListOf[InputItem]] = None
@@ -99,7 +101,7 @@ class StatusDetails(WireModel):
     @classmethod
     def failed(cls, message: str, code: str | None = None, type: str = "server_error") -> StatusDetails:
         """The error that a response has failed with."""
-        return cls(type="failed", error=ResponseError(type=type, code=code, message=message))
+        return cls(type="failed", error=ResponseError(type=type, code=code or "server_error", message=message))
 
 
 class ResponseAudioOutput(WireModel):

@@ -180,7 +180,7 @@ def apply_update(session: Session, patch: Mapping[str, Any]) -> Session:
     _check_type(session, patch)
     current = session.wire()
     changes = {key: value for key, value in patch.items() if not _is_fixed(current, key, value)}
-    merged = _merged(current, changes, ())
+    merged = _merged(session, current, changes, ())
     _keep_strength(current, merged)
     try:
         return type(session).model_validate(merged, context=own_rates(session))
@@ -217,13 +217,16 @@ def _is_fixed(current: Mapping[str, Any], key: str, value: Any) -> bool:
     return True
 
 
-def _merged(current: Mapping[str, Any], patch: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+def _merged(
+    session: WireModel, current: Mapping[str, Any], patch: Mapping[str, Any], path: tuple[str, ...]
+) -> dict[str, Any]:
+    """``session`` is the object at ``path``, and ``current`` what it is on the wire."""
     result = dict(current)
     for key, value in patch.items():
         place = (*path, key)
-        if place in _MERGED and isinstance(value, dict):
-            result[key] = _merged(result.get(key, {}), value, place)
-        elif value is not None or place in _CLEARABLE:
+        if place in _MERGED and isinstance(value, dict) and key in result:
+            result[key] = _merged(getattr(session, key), result[key], value, place)
+        elif value is not None or place in _CLEARABLE or key not in type(session).model_fields:
             result[key] = value
     return result
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validator
 
@@ -48,11 +48,19 @@ class NullTolerantModel(WireModel):
     Client libraries hold all kinds of content part in one class, and send the fields of the other kinds as null.
     """
 
+    foreign_nulls: ClassVar[bool] = True
+    """Whether keys that the object does not have may be null: it is one of several kinds."""
+
     @model_validator(mode="before")
     @classmethod
     def _without_nulls(cls, value: Any) -> Any:
         if isinstance(value, dict) and None in value.values():
-            return {key: entry for key, entry in value.items() if entry is not None}
+            known = cls.model_fields
+            return {
+                key: entry
+                for key, entry in value.items()
+                if entry is not None or not (cls.foreign_nulls or key in known)
+            }
         return value
 
 

@@ -23,6 +23,11 @@ def error_body(error: APIError) -> dict[str, Any]:
     return error.body().wire()
 
 
+def http_body(error: APIError) -> dict[str, Any]:
+    """The same for an answer to an HTTP request, which no event has caused: without `event_id`."""
+    return {key: value for key, value in error_body(error).items() if key != "event_id"}
+
+
 def close_code(error: APIError) -> int:
     """The code a connection is closed with after this error has been told."""
     return error.close_code or _BAD_REQUEST

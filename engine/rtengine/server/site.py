@@ -23,7 +23,7 @@ from rtengine.server.connect import PATHS, api_key
 from rtengine.server.heap import Heap
 from rtengine.server.keys import Keyring
 from rtengine.server.messages import HttpRequest, HttpResponse, refused
-from rtengine.server.refusal import error_body
+from rtengine.server.refusal import http_body
 from rtengine.server.routes import (
     METRICS,
     Route,
@@ -127,7 +127,7 @@ class Site:
                 self._keyring.owner(api_key(request))
             return await self._routes.answer(request)
         except APIError as error:
-            return HttpResponse.json({"error": error_body(error)}, error.status)
+            return HttpResponse.json({"error": http_body(error)}, error.status)
         except Exception:
             log.exception("route failed", extra={"fields": {"method": request.method, "path": request.path}})
             return refused(HTTPStatus.INTERNAL_SERVER_ERROR, "The server had an error while processing your request.")

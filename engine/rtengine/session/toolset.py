@@ -153,7 +153,8 @@ class Toolset:
             if getattr(tool, name) is not None:
                 return ToolProblem("This server has no connectors and no tunnels: use 'server_url'.", f"{place}.{name}")
         if tool.server_url is None:
-            return ToolProblem(f"Missing required parameter: '{place}.server_url'.", f"{place}.server_url")
+            param = f"{place}.server_url"
+            return ToolProblem(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
         if rule_for(tool.server_url, self.catalog.hosts) is None:
             message = f"This server may not connect to the MCP server '{tool.server_label}' at that URL."
             return ToolProblem(message, f"{place}.server_url")
@@ -179,6 +180,7 @@ class Toolset:
 class ToolProblem:
     message: str
     param: str
+    code: str = "invalid_value"
 
 
 def address(tool: McpTool) -> McpAddress:
