@@ -44,6 +44,8 @@ class Record:
     spans: list[Span] = field(default_factory=list)
     text: str = ""
     """What the answer says: spoken words, written text or function arguments."""
+    own: bool = False
+    """The model's call of a function that the server runs itself."""
     function: str = ""
     """Name of the tool of an MCP server as the chat model knows it."""
 

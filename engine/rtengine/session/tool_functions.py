@@ -19,6 +19,7 @@ from rtengine.protocol.items import (
 from rtengine.protocol.response import ResponseCreateParams
 from rtengine.protocol.session import RealtimeSession
 from rtengine.protocol.tools import McpTool, Tool, ToolChoice
+from rtengine.session.conversation import call_ids
 from rtengine.session.data import SessionData
 from rtengine.session.toolset import ToolProblem
 
@@ -35,10 +36,12 @@ class ToolFunctions:
 
     def runs_here(self, item_id: str) -> bool:
         """Whether the server runs a function call of the default conversation itself."""
-        if item_id not in self._data.conversation:
-            return False
-        item = self._data.conversation.records[item_id].item
-        return isinstance(item, FunctionCall) and item.name in self._data.tools.catalog.functions
+        return item_id in self._data.conversation and self._data.conversation.records[item_id].own
+
+    def runs_call(self, call_id: str) -> bool:
+        """The same for the call of that id."""
+        own = [record.item for record in self._data.conversation.items() if record.own]
+        return call_id in call_ids(own)
 
     def tool_seconds(self, item_id: str) -> float:
         """The time limit of a call."""

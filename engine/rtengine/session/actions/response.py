@@ -87,6 +87,7 @@ class ResponseActions:
         item = new_output_item(ids.new("item"), kind, call_id, name)
         output = self._data.answers[response_id].response.audio.output
         record = Record(item, format=as_audio_format(output.format), voice=output.voice, spoken=kind == "spoken")
+        record.own = kind == "function_call" and name in self._data.tools.catalog.functions
         return self._join(response_id, record)
 
     def _call_ids(self) -> list[str]:
