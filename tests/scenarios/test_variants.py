@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.scenario import StrictWorld
+from tests.scenario import StrictWorld, run
 from tests.session import test_random_sequences
 from tests.session.test_random_sequences import Wanderer, check_promises
 
@@ -70,6 +70,21 @@ def test_any_sequence_of_events_keeps_the_promises_of_the_api(name: str, monkeyp
         assert wanderer.world.session.closed
         assert not wanderer.world.timers
         check_promises(wanderer.world.everything)
+
+
+COMMON = ("id_of_the_turn_is_taken", "detection_off_in_speech", "format_change_in_speech")
+"""Scenarios of what every variant of `turn` has in common with it: who speaks is told, and what is told is kept."""
+DIFFERENT = {
+    ("push-to-talk", "detection_off_in_speech"),  # what the client commits is answered
+    ("wake-word", "format_change_in_speech"),  # nobody says the word
+}
+KEPT = [(name, rule) for name in NAMES if part_of(name) == "turn" for rule in COMMON if (name, rule) not in DIFFERENT]
+
+
+@pytest.mark.parametrize(("name", "rule"), KEPT)
+def test_a_variant_of_turn_tells_who_speaks_as_turn_does(name: str, rule: str) -> None:
+    machines = load_machines({**shipped_files("machines"), "turn": VARIANTS[name]}, VOCABULARY)
+    run(Path(__file__).with_name(f"{rule}.yaml"), machines)
 
 
 @pytest.mark.parametrize("name", NAMES)
