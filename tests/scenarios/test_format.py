@@ -72,6 +72,37 @@ def test_what_did_not_happen(tmp_path: Path, step: str, place: tuple[int, int], 
     assert told in finding.message
 
 
+UPDATED_AND_TWO_ERRORS = """\
+steps:
+  - client: {type: session.update, session: {type: realtime}}
+  - client: {type: input_audio_buffer.commit}
+  - client: {type: response.cancel}
+"""
+
+
+@pytest.mark.parametrize(
+    ("includes", "at", "told"),
+    [
+        (
+            "[{type: session.updated, session: {type: transcription}}]",
+            "transcription",
+            "session.updated was sent, and session.type is 'realtime', not 'transcription'",
+        ),
+        (
+            "[session.updated, {type: error, error: {code: other}}]",
+            "other",
+            "error was sent 2 times after the one before it, and in the nearest one error.code is ",
+        ),
+        ("[{type: session.updated, reason: lost}]", "lost", "session.updated was sent, and session.updated has no "),
+        ("[error, session.updated]", "session.updated", "no such event was sent after the one before it"),
+    ],
+)
+def test_what_was_sent_with_another_content_is_told(tmp_path: Path, includes: str, at: str, told: str) -> None:
+    (finding,) = findings(tmp_path, f"{UPDATED_AND_TWO_ERRORS}  - includes: {includes}\n")
+    assert finding.message.startswith(told)
+    assert finding.excerpt[finding.col - 1 :].startswith(at)
+
+
 def test_a_field_that_differs_is_pointed_at(tmp_path: Path) -> None:
     text = """\
         steps:

@@ -98,10 +98,36 @@ def include(sent: Sequence[Event], patterns: list[verbs.Pattern], bound: dict[st
         rest = range(count, len(sent))
         found = next((at for at in rest if matches(sent[at], event_pattern(pattern), bound)), None)
         if found is None:
-            before = "" if index == 0 else " after the one before it"
-            raise Mismatch(f"no such event was sent{before}", ("includes", index), _sent([e["type"] for e in sent]))
+            raise _lacking(sent, count, index, event_pattern(pattern), bound)
         count = found + 1
     return count
+
+
+def _lacking(
+    sent: Sequence[Event], count: int, index: int, pattern: Mapping[str, Any], bound: dict[str, Any]
+) -> Mismatch:
+    """Why none of the events from ``count`` on is as wanted: of those of its type, what differs in the nearest."""
+    before = "" if index == 0 else " after the one before it"
+    told = _sent([event["type"] for event in sent])
+    same = [event for event in sent[count:] if event["type"] == pattern.get("type")]
+    differences = [found for event in same if (found := _difference(event, pattern, bound)) is not None]
+    if not differences:
+        return Mismatch(f"no such event was sent{before}", ("includes", index), told)
+    nearest = max(differences, key=lambda found: len(found.path))
+    kind = f"{pattern['type']}"
+    content = nearest.message.removeprefix(f"{kind}.")
+    was = "was sent" if len(same) == 1 else f"was sent {len(same)} times"
+    among = "" if len(same) == 1 else "in the nearest one "
+    message = f"{kind} {was}{before}, and {among}{content}"
+    return Mismatch(message, ("includes", index, *nearest.path), told)
+
+
+def _difference(event: Event, pattern: Mapping[str, Any], bound: dict[str, Any]) -> Mismatch | None:
+    try:
+        compare(event, pattern, event["type"], dict(bound))
+    except Mismatch as mismatch:
+        return mismatch
+    return None
 
 
 def exclude(sent: Sequence[Event], patterns: list[verbs.Pattern], bound: dict[str, Any]) -> None:
