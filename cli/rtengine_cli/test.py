@@ -64,12 +64,18 @@ def test(
     broken = in_order(suite.broken)
     _tell(broken)
     untaken = _coverage(suite)
-    typer.echo(f"{count} scenario{'' if count == 1 else 's'}, {failed} failed")
+    unusable = len({finding.file for finding in broken if finding.severity == "error"})
+    typer.echo(_summary(count, failed, unusable))
     if not count and not broken:
         hint = "with --url, those with `models: profile` are run" if url else "name their folder: --scenarios DIR"
         raise RtengineError("there is no scenario to run", hint)
-    if failed or any(finding.severity == "error" for finding in broken) or (complete and untaken):
+    if failed or unusable or (complete and untaken):
         raise typer.Exit(1)
+
+
+def _summary(run: int, failed: int, unusable: int) -> str:
+    text = f"{run} scenario{'' if run == 1 else 's'}, {failed} failed"
+    return f"{text}, {unusable} file{'' if unusable == 1 else 's'} with errors" if unusable else text
 
 
 def _report(result: Result) -> None:

@@ -145,12 +145,20 @@ def test_scenarios_over_the_wire_have_a_server_of_their_own() -> None:
     assert "2 scenarios, 0 failed" in result.output
 
 
-def test_a_server_that_is_not_there_fails_what_could_be_run_and_skips_the_rest() -> None:
+def test_scenarios_with_several_errors_are_counted_by_their_files() -> None:
+    Path("scenarios/wrong.yaml").write_text("steps:\n  - expcet: []\n  - expcet: []\n", encoding="utf-8")
+    result = invoke("test", "scenarios")
+    assert result.exit_code == 1
+    assert result.output.endswith("\n1 scenario, 0 failed, 1 file with errors\n")
+
+
+def test_a_server_that_is_not_there_ends_the_command_when_it_is_first_needed() -> None:
     Path("wire.yaml").write_text(WIRE, encoding="utf-8")
     Path("scenarios/begin.yaml").write_text("steps:\n  - expect: [session.created]\n", encoding="utf-8")
-    result = invoke("test", "wire.yaml", "scenarios", "--url", "ws://127.0.0.1:1")
-    assert result.exit_code == 1
-    assert "wire.yaml:5:5: error SC204 ws://127.0.0.1:1: " in result.output
+    result = invoke("test", "scenarios", "wire.yaml", "--url", "ws://127.0.0.1:1")
+    assert isinstance(result.exception, RtengineError)
+    assert result.exception.message.startswith("ws://127.0.0.1:1 cannot be reached: ")
+    assert result.exception.hint == "start a server with `rtengine run`"
     assert "skipped  scenarios/begin.yaml  its steps play the models\n" in result.output
     alone = invoke("test", "scenarios", "--url", "ws://127.0.0.1:1")
     assert isinstance(alone.exception, RtengineError)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import textwrap
 import threading
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from tests.session.machines import MACHINES
 from rtengine.scenarios.endpoint import endpoint
 from rtengine.scenarios.performance import obstacle, perform
 from rtengine.scenarios.run import Scenario, read_scenario
-from rtengine.scenarios.wire import address
+from rtengine.scenarios.wire import Unreachable, address
 from rtengine.server.rehearsal import Company, rehearse, serving
 from rtengine.source.finding import FileError, Finding
 from rtengine.source.report import full
@@ -128,9 +129,25 @@ def test_a_scenario_is_performed_with_a_server_that_is_there_already(elsewhere: 
     assert not found, full(found)
 
 
-def test_a_server_that_is_not_there_is_told() -> None:
-    (finding,) = asyncio.run(perform(read_scenario(FOLDER / "trap_any_server.yaml"), "ws://127.0.0.1:1"))
+@pytest.mark.parametrize("steps", ["steps: [includes: [session.created]]\n", "steps: [{by: ann, connect: }]\n"])
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("ws://127.0.0.1:1", "ws://127.0.0.1:1 cannot be reached: "),
+        ("ftp://127.0.0.1", "ftp://127.0.0.1 is no Realtime server: "),
+    ],
+)
+def test_a_server_that_is_not_there_is_told(tmp_path: Path, steps: str, url: str, told: str) -> None:
+    scenario = read_scenario(written(tmp_path, f"profile: scripted\nmodels: profile\n{steps}"))
+    with pytest.raises(Unreachable, match=re.escape(told)):
+        asyncio.run(perform(scenario, url))
+
+
+def test_a_server_of_the_scenario_that_is_gone_is_a_finding() -> None:
+    scenario = read_scenario(FOLDER / "trap_second_client.yaml")
+    (finding,) = asyncio.run(perform(scenario, "ws://127.0.0.1:1", Company(scenario, MACHINES)))
     assert finding.code == "SC204"
+    assert "cannot be reached" in finding.message
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,10 @@ class Backstage(Protocol):
 async def perform(
     scenario: Scenario, url: str, backstage: Backstage | None = None, key: str | None = None
 ) -> list[Finding]:
-    """What did not happen as written: only the first. Without ``backstage`` the server is somebody else's."""
+    """What did not happen as written: only the first. Without ``backstage`` the server is somebody else's.
+
+    Raises Unreachable when such a server is not there.
+    """
     performance = _Performance(scenario, url, backstage, key)
     try:
         return await performance.run()
@@ -83,6 +86,8 @@ class _Performance:
                 found = self._scenario.finding("201", mismatch.message, (*at, *mismatch.path), mismatch.hint)
                 return [found]
             except Unreachable as error:
+                if self._backstage is None:
+                    raise
                 return [self._scenario.finding("204", str(error), at)]
         return [finding async for finding in self._left()] if self._told else []
 

@@ -11,20 +11,22 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.client import ClientProtocol
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.frames import DATA_OPCODES, Frame
 from websockets.protocol import Event
 from websockets.typing import Subprotocol
 
+from rtengine.errors import RtengineError
 from rtengine.scenarios.pattern import Mismatch
 from rtengine.scenarios.verbs import Handshake
 
 Told = dict[str, Any]
 
 PATH = "/v1/realtime"
+HINT = "start a server with `rtengine run`"
 
 
-class Unreachable(Exception):
+class Unreachable(RtengineError):
     """There is no server at the address."""
 
 
@@ -80,8 +82,10 @@ class WireClient:
             )
         except InvalidStatus as error:
             self.refusal = {"status": error.response.status_code, **_body(error.response.body)}
-        except (OSError, InvalidHandshake) as error:
-            raise Unreachable(f"{self._url}: {error}") from error
+        except (InvalidURI, InvalidHandshake) as error:
+            raise Unreachable(f"{self._url} is no Realtime server: {error}") from error
+        except OSError as error:  # time-outs and TLS among them
+            raise Unreachable(f"{self._url} cannot be reached: {error}", HINT) from error
         else:
             self._end = asyncio.create_task(self._wait(self._connection))
 
