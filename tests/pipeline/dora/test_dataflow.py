@@ -59,6 +59,8 @@ def test_another_node_may_take_the_place_of_a_stage(tmp_path: Path) -> None:
     (tmp_path / "voice.py").touch()
     text = write(profile()).replace("speak/results", "mine/out").replace("- id: speak", "- id: mine")
     text = text.replace("path: python\n    args: -u -m rtengine.pipeline.dora.node --stage speak", "path: voice.py")
+    head, _, voice = text.partition("- id: mine")
+    text = f"{head}- id: mine{voice.replace('outputs: [results]', 'outputs: [out]')}"
     path = tmp_path / "flow.yml"
     path.write_text(text, encoding="utf-8")
     flow = read(path)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +19,13 @@ from ruamel.yaml.error import YAMLError
 from rtengine.errors import RtengineError
 from rtengine.pipeline.dora.attachment import TICK
 from rtengine.pipeline.dora.node import JOBS, PROFILE_VARIABLE, RESULTS
+from rtengine.pipeline.dora.wiring import PORT, SERVER, check_files, check_ports, ports, source_of
 from rtengine.pipeline.stage import STAGES
 from rtengine.profile.load import Profile
 from rtengine.profile.shipped import shipped_files
 
-SERVER = "server"
 QUEUE_SIZE = 10000
 TICK_SOURCE = "dora/timer/millis/250"
-_PORT = re.compile(rf"^({'|'.join(STAGES)})(?:-\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,8 @@ class Dataflow:
     """Id of each node that sends results, to the port where they arrive."""
     remote: frozenset[str] = frozenset()
     """Ports of the nodes that may run on another machine."""
+    shown: str = "dataflow"
+    """Its file, in messages."""
 
 
 def write(profile: Profile) -> str:
@@ -63,6 +63,19 @@ def write(profile: Profile) -> str:
             "",
         ]
     )
+
+
+def serving(flow: Dataflow, profile: Profile) -> Dataflow:
+    """The dataflow, if it has a node for every stage of the profile. Raises RtengineError."""
+    for stage in _stages(profile):
+        if stage not in flow.replicas.values():
+            kind = STAGES[stage].kind
+            message = f"No node of the dataflow {flow.shown} serves the stage '{stage}'"
+            raise RtengineError(
+                f"{message}, for which the profile '{profile.name}' has a {kind}.",
+                f"see what the profile needs: rtengine dataflow {_reference(profile)}",
+            )
+    return flow
 
 
 def read(path: Path) -> Dataflow:
@@ -88,21 +101,22 @@ def parse(text: str, shown: str = "dataflow", folder: Path | None = None) -> Dat
             f"The dataflow {shown} has no node '{SERVER}' with `path: dynamic`.",
             "write one to start from: rtengine dataflow PROFILE --out FILE",
         )
-    inputs = {port: _source(source) for port, source in (server.get("inputs") or {}).items()}
-    outputs = list(server.get("outputs") or ())
-    replicas = {port: match[1] for port in outputs if (match := _PORT.match(str(port)))}
+    inputs = {port: source_of(server["inputs"][port]) for port in ports(server, "inputs", shown)}
+    replicas = {port: match[1] for port in ports(server, "outputs", shown) if (match := PORT.match(port))}
     for port in replicas:
         if port not in inputs:
             raise RtengineError(f"The dataflow {shown} brings no results for the server's output '{port}'.")
     if TICK not in inputs:
         raise RtengineError(f"The dataflow {shown} gives the server no '{TICK}'.", f"add `{TICK}: {TICK_SOURCE}`")
+    check_ports(nodes, server, shown)
     if not replicas:
         raise RtengineError(f"The dataflow {shown} has no stage: the server has no output {' or '.join(STAGES)}.")
-    if folder is not None and _resolve(nodes, folder):
-        text = _dumped(document)
+    if folder is not None:
+        check_files(nodes, folder, shown)
+        text = _dumped(document) if _resolve(nodes, folder) else text
     senders = {inputs[port].partition("/")[0]: port for port in replicas}
     remote = frozenset(senders[node["id"]] for node in nodes if node.get("id") in senders and node.get("deploy"))
-    return Dataflow(text, replicas, senders, remote)
+    return Dataflow(text, replicas, senders, remote, shown)
 
 
 def _stages(profile: Profile) -> Iterator[str]:
@@ -150,10 +164,6 @@ def _entries(document: Any, shown: str) -> list[dict[str, Any]]:
     if not isinstance(nodes, list) or not all(isinstance(node, dict) for node in nodes):
         raise RtengineError(f"The dataflow {shown} has no list of `nodes`.")
     return nodes
-
-
-def _source(source: Any) -> str:
-    return str(source.get("source", "")) if isinstance(source, dict) else str(source)
 
 
 def _resolve(nodes: list[dict[str, Any]], folder: Path) -> bool:

@@ -22,10 +22,11 @@ from rtengine.models.jobs import FINAL, Job, JobFailed, Result
 from rtengine.pipeline.dora import dataflow
 from rtengine.pipeline.dora.attachment import TICK, Attachment, Event, open_dynamic
 from rtengine.pipeline.dora.codec import Metadata
-from rtengine.pipeline.dora.dataflow import SERVER, Dataflow
+from rtengine.pipeline.dora.dataflow import Dataflow
 from rtengine.pipeline.dora.keeper import LOOPBACK
 from rtengine.pipeline.dora.replica import TICKS_A_SECOND, Replica
 from rtengine.pipeline.dora.stack import Stack
+from rtengine.pipeline.dora.wiring import SERVER
 from rtengine.pipeline.host import Deliver
 from rtengine.profile.load import Profile
 
@@ -150,8 +151,10 @@ class DoraHost:
         self._run = run = _Run(stack, None, asyncio.Event())
         up = await stack.up()
         epoch = time.time_ns() // 1_000_000
+        again = self._supervision is not None
         self._replicas = {
-            port: Replica(port, stage, partial(self._send, port), epoch) for port, stage in self._flow.replicas.items()
+            port: Replica(port, stage, partial(self._send, port), epoch, lost=again)
+            for port, stage in self._flow.replicas.items()
         }
         self._absent = dict.fromkeys(self._replicas, 0)
         self._failed = ""
@@ -221,6 +224,8 @@ class DoraHost:
         if silent > _HUNG_SECONDS:
             return "the daemon is silent"
         if silent > _SILENT_SECONDS:
+            if any(replica.state is not None for replica in self._replicas.values()):
+                log.error("nothing heard from the daemon: its nodes are taken for dead")
             for replica in self._replicas.values():
                 replica.gone()
         if self._failed:
@@ -328,4 +333,4 @@ def dora_host(profile: Profile) -> DoraHost:
     """The host of a profile's models, in the dataflow it names or in one written for it. Raises RtengineError."""
     settings = profile.pipeline
     flow = dataflow.read(Path(settings.dataflow)) if settings.dataflow else dataflow.parse(dataflow.write(profile))
-    return DoraHost(flow, settings.listen, settings.listen_port)
+    return DoraHost(dataflow.serving(flow, profile), settings.listen, settings.listen_port)
