@@ -90,13 +90,14 @@ def test_a_fault_carries_its_traceback() -> None:
     error = ValueError("broken")
     set_up(stream=stream)
     SessionLog("sess_1").error("session failed", exc_info=error)
+    assert lines(stream)[0].endswith("ERROR   sess_1 session failed: ValueError: broken")
     assert lines(stream)[-1] == "ValueError: broken"
     stream.truncate(0)
     stream.seek(0)
     set_up(format="json", stream=stream)
     SessionLog("sess_1").error("session failed", exc_info=error)
     (line,) = lines(stream)
-    assert json.loads(line)["exception"] == "ValueError: broken"
+    assert json.loads(line)["exception"] == json.loads(line)["reason"] == "ValueError: broken"
 
 
 def test_setting_up_again_replaces_the_earlier_set_up() -> None:

@@ -235,3 +235,28 @@ async def test_a_profile_says_which_stages_there_are() -> None:
     assert not [result for _, result in receiver.results if isinstance(result, JobFailed)]
     assert host.missing() == ()
     await host.close()
+
+
+async def test_the_log_says_once_that_a_stage_is_broken_and_once_that_it_is_well_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "rtengine.pipeline.local")
+
+    class Moody:
+        faults = 5
+
+        def generate(self, request: GenerateRequest, cancel: Cancel) -> Iterator[GenerateText | GenerateDone]:
+            self.faults -= 1
+            if self.faults >= 0:
+                raise ValueError("not now")
+            yield GenerateDone("stop")
+
+    host, receiver = await started(generate=GenerateStage(Moody())), Receiver()
+    for number in range(7):
+        host.submit(generate(f"j{number}"), receiver)
+        await receiver.final(f"j{number}")
+    await host.close()
+    assert [record.getMessage() for record in caplog.records if record.name == "rtengine.pipeline.local"] == [
+        "the stage 'generate' fails at every job: it counts as missing until one succeeds",
+        "the stage 'generate' is well again",
+    ]

@@ -183,6 +183,17 @@ def test_loud_and_broken_samples_are_clipped_and_silenced() -> None:
     assert np.frombuffer(audio, "<i2").tolist() == [32767, -32767, 0, 32767, -32767, 0]
 
 
+def test_a_voice_that_returns_one_array_is_told_what_is_wanted(caplog: pytest.LogCaptureFixture) -> None:
+    class OneArray(Voice):
+        def speak(self, request: SpeakRequest, cancel: Cancel) -> Iterator[Samples]:
+            return self.pieces[0]  # type: ignore[return-value]
+
+    job = Job("j1", "s1", SpeakRequest("Hi", "alloy"))
+    assert list(SpeakStage(OneArray(24000, np.zeros(10, np.float32))).handle(job, Cancel())) == [SERVER_ERROR]
+    assert caplog.records[-1].exc_info
+    assert "a voice yields arrays of samples" in str(caplog.records[-1].exc_info[1])
+
+
 def test_a_clause_without_sound_keeps_its_text() -> None:
     chunks, _ = speak(Voice(24000), SpeakRequest("…", "alloy"))
     assert chunks == [SpeakAudio(b"", 0.0, "…")]

@@ -15,6 +15,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import IO, Any, Literal
 
+from rtengine.errors import reason
 from rtengine.observe.timeline import TurnTiming
 
 Format = Literal["pretty", "json"]
@@ -58,7 +59,10 @@ class SessionLog:
 
 
 class PrettyFormatter(logging.Formatter):
-    """``12:34:56.789 WARNING sess_abc client does not read: dropped unsent_bytes=17``, and a traceback below if any."""
+    """``12:34:56.789 WARNING sess_abc client does not read: dropped unsent_bytes=17``.
+
+    An exception stands at the end of the line, and its traceback below.
+    """
 
     def __init__(self, colour: bool = False) -> None:
         super().__init__()
@@ -70,11 +74,14 @@ class PrettyFormatter(logging.Formatter):
         if self._colour and record.levelname in _COLOURS:
             level = f"\033[{_COLOURS[record.levelname]}m{level}\033[0m"
         line = " ".join(part for part in (time, level, getattr(record, "session_id", ""), _sentence(record)) if part)
-        return f"{line}\n{_traceback(record)}" if record.exc_info else line
+        return f"{line}{_because(record)}\n{_traceback(record)}" if record.exc_info else line
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line: ``time`` (RFC 3339), ``level``, ``logger``, ``message``, ``session_id``, the fields."""
+    """One JSON object per line: ``time`` (RFC 3339), ``level``, ``logger``, ``message``, ``session_id``, the fields.
+
+    Of an exception, ``reason`` is its line and ``exception`` its traceback.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = dict(getattr(record, "fields", {}))
@@ -87,6 +94,7 @@ class JsonFormatter(logging.Formatter):
         if session_id := getattr(record, "session_id", ""):
             entry["session_id"] = session_id
         if record.exc_info:
+            entry["reason"] = _reason(record)
             entry["exception"] = _traceback(record)
         return json.dumps(entry, default=str)
 
@@ -122,8 +130,22 @@ def _sentence(record: logging.LogRecord) -> str:
     if text is None:
         fields = getattr(record, "fields", {})
         text = " ".join([record.getMessage(), *(f"{name}={value}" for name, value in fields.items())])
-    # A control character would let a client's input start a line of its own.
+    return _plain(text)
+
+
+def _plain(text: str) -> str:
+    """A control character would let a client's input start a line of its own."""
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def _reason(record: logging.LogRecord) -> str:
+    error = record.exc_info[1] if record.exc_info else None
+    return reason(error) if error is not None else ""
+
+
+def _because(record: logging.LogRecord) -> str:
+    told = _plain(_reason(record))
+    return f": {told}" if told else ""
 
 
 def _traceback(record: logging.LogRecord) -> str:

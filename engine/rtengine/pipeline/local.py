@@ -40,12 +40,22 @@ class LocalHost:
     """
 
     def __init__(
-        self, loaders: Mapping[str, Loader], workers: Mapping[str, int] | None = None, close_seconds: float = 5.0
+        self,
+        loaders: Mapping[str, Loader],
+        workers: Mapping[str, int] | None = None,
+        close_seconds: float = 5.0,
+        watched: bool = True,
     ) -> None:
-        """``loaders`` and numbers of ``workers`` by stage; ``close_seconds`` bounds the wait for them in ``close``."""
+        """``loaders`` and numbers of ``workers`` by stage; ``close_seconds`` bounds the wait for them in ``close``.
+
+        ``watched``: a stage that breaks, and one that is well again, is told in the log.
+        """
         self._loaders = dict(loaders)
         self._workers = {**Workers().model_dump(), **(workers or {})}
         self._close_seconds = close_seconds
+        self._watched = watched
+        self._broken: set[str] = set()
+        """Stages of which the log says that they are."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stages: dict[str, AnyStage] = {}
         self._queues: dict[str, JobQueue] = {}
@@ -181,12 +191,25 @@ class LocalHost:
             if isinstance(result, FINAL):
                 entry.open = False
                 self._entries.pop(entry.job.id, None)
+                self._look(entry.job.request.stage)
             try:
                 entry.deliver(entry.job.id, result)
             except Exception:
                 log.exception("the receiver of job %s failed at '%s'", entry.job.id, result.name)
         if self._outbox:
             self._wake()
+
+    def _look(self, name: str) -> None:
+        """Say it once when a stage breaks, and once when it is well again."""
+        stage = self._stages.get(name)
+        if not self._watched or stage is None or stage.broken == (name in self._broken):
+            return
+        if stage.broken:
+            self._broken.add(name)
+            log.error("the stage '%s' fails at every job: it counts as missing until one succeeds", name)
+        else:
+            self._broken.discard(name)
+            log.info("the stage '%s' is well again", name)
 
 
 def local_host(profile: Profile) -> LocalHost:

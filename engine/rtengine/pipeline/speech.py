@@ -46,7 +46,10 @@ def pcm16(samples: Samples) -> NDArray[np.int16]:
 def _resampled(pieces: Iterable[Samples], rate_in: int, rate_out: int) -> Iterator[Samples]:
     resampler = Resampler(rate_in, rate_out)
     for piece in pieces:
-        yield resampler.feed(np.asarray(piece, np.float32))
+        samples = np.asarray(piece, np.float32)
+        if samples.ndim != 1:
+            raise TypeError(f"a voice yields arrays of samples, of one dimension; this piece has {samples.ndim}")
+        yield resampler.feed(samples)
     yield resampler.flush()
 
 

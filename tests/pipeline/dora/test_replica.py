@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import random
 
 import pytest
@@ -71,6 +72,31 @@ def wire() -> Wire:
     wire = Wire()
     wire.status()
     return wire
+
+
+def test_the_log_says_once_that_a_node_takes_no_jobs_and_once_that_it_does_again(
+    wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    def said() -> list[tuple[str, str]]:
+        found = [(record.levelname, record.getMessage()) for record in caplog.records]
+        caplog.clear()
+        return found
+
+    wire.status()
+    assert said() == []
+    wire.status("broken")
+    wire.status("broken")
+    assert said() == [("ERROR", "generate fails at every job: it counts as missing until one succeeds")]
+    wire.status()
+    wire.status()
+    assert said() == [("INFO", "generate is well again")]
+    wire.status(incarnation="b")
+    assert said() == [
+        ("ERROR", "generate has been started again: its jobs are lost"),
+        ("INFO", "generate is well again"),
+    ]
 
 
 def test_a_node_is_ready_when_it_says_so() -> None:

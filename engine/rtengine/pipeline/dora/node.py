@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from rtengine.errors import ModelError, RtengineError
+from rtengine.errors import ModelError, RtengineError, reason
 from rtengine.models.jobs import FINAL, Job, JobFailed, Result
 from rtengine.pipeline.dora.attachment import TICK, Attachment, Event, open_here
 from rtengine.pipeline.dora.codec import Malformed, pack_result
@@ -44,7 +44,7 @@ class StageNode:
         self._loader = loader
         self._silence_seconds = silence_seconds
         self._leads = Leads()
-        self._host = LocalHost({stage: self._load}, {stage: workers})
+        self._host = LocalHost({stage: self._load}, {stage: workers}, watched=False)
         self._incarnation = secrets.token_hex(6)
         self._epoch = 0
         self._probe = 0
@@ -224,9 +224,21 @@ def serve(stage: str, loader: Loader, workers: int = 1, silence_seconds: float =
     return run(lambda: StageNode(stage, loader, workers, silence_seconds))
 
 
+class NodeFormatter(logging.Formatter):
+    """Level and message; the server passes on the first line, so what was raised stands there too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = f"{record.levelname} {' '.join(record.getMessage().split())}"
+        if record.exc_info and record.exc_info[1] is not None:
+            line += f": {reason(record.exc_info[1])}\n{self.formatException(record.exc_info)}"
+        return line
+
+
 def run(make: Callable[[], StageNode]) -> int:
     """Run the node that ``make`` makes on the event loop; the exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr, force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(NodeFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
     async def serve_node() -> None:
         await make().run()

@@ -68,7 +68,8 @@ class Flight:
 class Replica:
     """One node of a stage. Methods that end jobs deliver their results at once."""
 
-    def __init__(self, name: str, stage: str, send: Send, epoch: int) -> None:
+    def __init__(self, name: str, stage: str, send: Send, epoch: int, lost: bool = False) -> None:
+        """``lost``: it was there before, and the log has said that it no longer is."""
         self.name = name
         self.stage = stage
         self.state: State | None = None
@@ -82,6 +83,7 @@ class Replica:
         """The node's process, as it says itself; 0 when it is known to have ended."""
         self.silent_ticks = 0
         """How long nothing has been heard of it."""
+        self._lost = lost
         self._send = send
         self._epoch = epoch
         self._incarnation = ""
@@ -157,6 +159,7 @@ class Replica:
     def gone(self, failure: JobFailed = ENDED) -> None:
         """The node is not there any more: its jobs have failed."""
         self.state = None
+        self._lost = True
         self._incarnation = ""
         self._strangers.clear()
         self._unconfirmed.clear()
@@ -251,20 +254,30 @@ class Replica:
             return
         if envelope.incarnation != self._incarnation:
             if self._incarnation:
+                log.error("%s has been started again: its jobs are lost", self.name)
                 self.died()
             self._incarnation = envelope.incarnation
         self.silent_ticks = 0
         self.pid = status.pid
         self._patience = _LOADING_TICKS if status.state == "loading" else self._silence(status)
-        if status.state != self.state:
-            log.debug("%s is %s", self.name, status.state)
-        self.state = status.state
+        self._turn(status.state)
         self.progress = status.progress
         self.failure = (status.progress, status.hint) if status.state == "failed" else None
         if envelope.epoch == self._epoch:
             while self._unconfirmed and self._unconfirmed[0][0] <= status.probe:
                 self._unconfirmed.popleft()
             self._compare(status)
+
+    def _turn(self, state: State) -> None:
+        if state != self.state:
+            log.debug("%s is %s", self.name, state)
+        if state == BROKEN != self.state:
+            log.error("%s fails at every job: it counts as missing until one succeeds", self.name)
+            self._lost = True
+        elif state == READY and self._lost:
+            log.info("%s is well again", self.name)
+            self._lost = False
+        self.state = state
 
     def _silence(self, status: Status) -> int:
         return max(_SILENT_TICKS, int(status.silence_seconds * TICKS_A_SECOND))

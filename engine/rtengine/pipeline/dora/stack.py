@@ -23,11 +23,19 @@ log = logging.getLogger("rtengine.dora")
 
 STOP_SECONDS = 15.0
 _TAIL = 12
+_DAY = 24 * 60 * 60
 _WITH_OUTPUT = " with stderr output:"
 """So ends the line about a node that has ended; the lines that follow are those that it has written before."""
 _RESTARTING = "restarting node after failure"
 _RESTARTS_AT_START = 3
-_LINE = re.compile(r"^\d\d:\d\d:\d\d\s+(?P<level>\S+)\s+(?P<node>\[?[\w.-]+\]?):\s(?P<text>.*)$")
+_LINE = re.compile(r"^(?P<time>\d\d:\d\d:\d\d)\s+(?P<level>\S+)\s+(?P<node>\[?[\w.-]+\]?):\s(?P<text>.*)$")
+_TELLER = re.compile(r"^(?:daemon|spawner|coordinator)(?:::\w+)*\s+")
+"""The part of dora that tells of a node."""
+_FAILED = re.compile(r"^Node `(?P<node>[^`]+)` failed: (?P<why>.*)$")
+_FAILED_END = "Location:"
+_ENDED_FROM_OUTSIDE = ("SIGKILL", "SIGTERM")
+_CAUSE_SECONDS = 2
+"""What a node has written no longer than that before its end may be why."""
 _LEVELS = {"ERROR": logging.ERROR, "WARN": logging.WARNING}
 # What dora says while all is well: of every dynamic node, and of one that is too busy with its model to count ticks.
 _NOISE = ("failed to receive finished signal", "Discarding event for input `tick`")
@@ -55,6 +63,11 @@ class Stack:
         self._on_wait = on_wait
         self._restarts: dict[str, int] = {}
         self._tails: dict[str, deque[str]] = {}
+        self._written: dict[str, int] = {}
+        """When each node has written its last line, in seconds of the day."""
+        self._failure: list[str] = []
+        """What dora says of the first node that could not be started."""
+        self._gathering = False
         loop = asyncio.get_running_loop()
         self._up: asyncio.Future[Up] = loop.create_future()
         self._trouble: asyncio.Future[str] = loop.create_future()
@@ -113,9 +126,9 @@ class Stack:
         return "\n".join(self._tails.get(node, ()))
 
     def last_words(self) -> str:
-        """Those of the node that was started most often."""
+        """Those of dora about a node that it could not start, else those of the node that was started most often."""
         node = max(self._tails, key=lambda name: self._restarts.get(name, 0), default="")
-        return self.tail(node)
+        return " ".join(self._failure) or self.tail(node)
 
     async def _read(self) -> None:
         assert self._process.stdout is not None
@@ -147,26 +160,55 @@ class Stack:
         match = _LINE.match(line)
         if match is None:
             log.debug("%s", line)
+            self._gather(line)
             return
         node, text, level = match["node"], match["text"], logging.DEBUG
         if match["level"] == "stdout":
             self._tails.setdefault(node, deque(maxlen=_TAIL)).append(text)
+            self._written[node] = _seconds(match["time"])
             word, _, rest = text.partition(" ")
             if word in _BY_NODE:
                 level, text = _BY_NODE[word], rest
         elif not any(noise in text for noise in _NOISE):
             level = _LEVELS.get(match["level"], logging.DEBUG)
-            if text.endswith(_WITH_OUTPUT) and (tail := self._tails.get(node)):
-                text = f"{text.removesuffix(_WITH_OUTPUT)}: {tail[-1]}"
+            text = self._of_node(node, text, _seconds(match["time"]))
             if _RESTARTING in text:
                 self._restarting(node)
         log.log(level, "%s: %s", node, text)
+
+    def _of_node(self, node: str, text: str, now: int) -> str:
+        """What dora tells of a node: with its last line where that can be why it has ended."""
+        text = _TELLER.sub("", text)
+        if text.startswith("exited"):
+            text = f"node {text}"
+        if not text.endswith(_WITH_OUTPUT):
+            return text
+        text, tail = text.removesuffix(_WITH_OUTPUT), self._tails.get(node)
+        recent = (now - self._written.get(node, now)) % _DAY <= _CAUSE_SECONDS
+        told = tail and recent and not any(name in text for name in _ENDED_FROM_OUTSIDE)
+        return f"{text}: {tail[-1]}" if tail and told else text
+
+    def _gather(self, line: str) -> None:
+        """Keep what dora says, when all is over, of the first node that failed."""
+        failed = _FAILED.match(line)
+        if failed or line.startswith(_FAILED_END):
+            self._gathering = False
+        if failed and not self._failure and not self._up.done():
+            self._gathering = True
+            self._failure.append(f"the node '{failed['node']}': {failed['why']}")
+        elif self._gathering:
+            self._failure.append(line.strip())
 
     def _restarting(self, node: str) -> None:
         """The other nodes wait for this one, and dora starts it again for ever."""
         self._restarts[node] = self._restarts.get(node, 0) + 1
         if not self._up.done() and self._restarts[node] >= _RESTARTS_AT_START:
             self._fail(f"the node '{node}' ends as soon as it is started")
+
+
+def _seconds(time: str) -> int:
+    hours, minutes, seconds = map(int, time.split(":"))
+    return 3600 * hours + 60 * minutes + seconds
 
 
 def dora_command() -> str:
