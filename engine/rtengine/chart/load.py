@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rtengine.chart.checks import Machine, check
 from rtengine.chart.document import MachineFile
 from rtengine.chart.overlay import LayeredFile
+from rtengine.chart.partial import check_rest
 from rtengine.chart.vocabulary import Vocabulary
 from rtengine.source.finding import FileError, Finding, in_order
 from rtengine.source.shape import validate
@@ -51,5 +52,7 @@ def _read(files: Mapping[str, Path], vocabulary: Vocabulary) -> tuple[dict[str, 
         findings += [*file.findings, *mistakes]
         if document is not None:
             machines[role] = Machine(role, file, document)
+        else:
+            findings += check_rest(role, file, files, vocabulary)
     findings += check(machines, files, vocabulary)
     return machines, in_order(findings)
