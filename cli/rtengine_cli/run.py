@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from dataclasses import replace
 from enum import StrEnum
@@ -16,10 +17,19 @@ from rtengine.profile.load import Profile, load_profile
 if TYPE_CHECKING:
     from rtengine.server.observation import Observation
 
+log = logging.getLogger("rtengine.server")
+
 
 class LogFormat(StrEnum):
     pretty = "pretty"
     json = "json"
+
+
+class LogLevel(StrEnum):
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
 
 
 class RecordedAudio(StrEnum):
@@ -55,6 +65,9 @@ Record = Annotated[
     typer.Option(file_okay=False, help="Folder to write a journal of each session into; see `rtengine replay`."),
 ]
 RecordAudio = Annotated[RecordedAudio, typer.Option(help="Whether journals hold the sound, or its length alone.")]
+Level = Annotated[
+    LogLevel, typer.Option(help="From which level on; `debug` has the traces of sessions, and what dora says.")
+]
 Inspect = Annotated[
     bool, typer.Option("--inspect", help="Serve the live view of all sessions, for this machine alone.")
 ]
@@ -75,6 +88,7 @@ def run(
     log_format: Annotated[
         LogFormat, typer.Option(help="Lines for a person, or a JSON object a line.")
     ] = LogFormat.pretty,
+    log_level: Level = LogLevel.info,
     pull: Annotated[bool, typer.Option("--pull/--no-pull", help="Fetch the weights that are missing.")] = True,
     reload: Reload = False,
     pipeline: Pipeline = None,
@@ -85,6 +99,7 @@ def run(
     inspect_remote: InspectRemote = False,
 ) -> None:
     """Start a server."""
+    from rtengine.observe.log import set_up
     from rtengine.server.app import run as serve
 
     if dataflow is not None and pipeline is PipelineName.local:
@@ -95,23 +110,26 @@ def run(
     observation = observe(record, record_audio, token, inspect or inspect_remote)
 
     def on_ready(bound_host: str, bound_port: int) -> None:
-        if log_format is LogFormat.pretty:
-            typer.echo(banner(loaded, bound_host, bound_port))
-        if observation.view is not None:  # told in any format: nobody could know the token otherwise
-            typer.echo(f"  live view  {base_url(bound_host, bound_port)}/inspect{'#' + token if token else ''}")
+        view = f"/inspect{'#' + token if token else ''}" if observation.view is not None else ""
+        announce(loaded, bound_host, bound_port, view, log_format)
 
+    set_up(log_level.value, log_format.value)
     raise typer.Exit(
-        serve(
-            loaded,
-            host=host,
-            port=port,
-            log_format=log_format.value,
-            pull=pull,
-            on_ready=on_ready,
-            observation=observation,
-            reload=reload,
-        )
+        serve(loaded, host=host, port=port, pull=pull, on_ready=on_ready, observation=observation, reload=reload)
     )
+
+
+def announce(profile: Profile, host: str, port: int, view: str, log_format: LogFormat) -> None:
+    """Say that the server is ready, and where. ``view``: path of the live view, with its token if it takes one."""
+    url = base_url(host, port)
+    if log_format is LogFormat.json:
+        # With the token, which nobody could know otherwise.
+        told = {"url": url, "port": port, "profile": profile.name, **({"inspect": url + view} if view else {})}
+        log.info("ready", extra={"fields": told})
+        return
+    typer.echo(banner(profile, host, port))
+    if view:
+        typer.echo(f"  live view  {url}{view}")
 
 
 def observe(folder: Path | None, audio: RecordedAudio, token: str | None, shown: bool) -> Observation:

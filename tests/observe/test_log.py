@@ -20,6 +20,7 @@ def untouched_root() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    logging.getLogger("rtengine").setLevel(logging.NOTSET)
 
 
 def lines(stream: io.StringIO) -> list[str]:
@@ -131,3 +132,16 @@ def test_a_librarys_traceback_becomes_one_line_of_information() -> None:
         library.exception("opening handshake failed")
     (line,) = lines(stream)
     assert line[12:].split(maxsplit=1) == ["INFO", "opening handshake failed: ConnectionResetError"]
+
+
+def test_debug_is_for_the_servers_own_lines_and_what_libraries_count_is_for_nobody() -> None:
+    stream = io.StringIO()
+    set_up("debug", stream=stream)
+    for name in ("rtengine.dora", "asyncio", "httpx"):
+        logging.getLogger(name).debug("detail")
+        logging.getLogger(name).info("HTTP Request: POST http://127.0.0.1/v1/chat/completions")
+    own, inner, library = lines(stream)
+    assert (own.split()[1:], inner.split()[1], library.split()[1]) == (["DEBUG", "detail"], "INFO", "INFO")
+    set_up(stream=stream)
+    logging.getLogger("rtengine.dora").debug("detail")
+    assert len(lines(stream)) == 3

@@ -109,10 +109,11 @@ def test_a_session_without_tracing_leaves_no_trace(tmp_path: Path, caplog: pytes
 
 
 def test_without_a_folder_the_spans_are_lines_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("DEBUG")
     world = ObservedWorld(session={"tracing": WORKFLOW})
     spoken_turn(world)
     world.end()
+    assert {record.levelname for record in caplog.records if record.getMessage() in ("trace", "span")} == {"DEBUG"}
     head, *lines = (record for record in caplog.records if record.getMessage() in ("trace", "span"))
     assert (head.fields["workflow_name"], head.fields["metadata"]) == ("hotel", '{"room":12}')
     (response,) = (line.fields for line in lines if line.fields["type"] == "response")

@@ -19,6 +19,9 @@ from rtengine.errors import reason
 from rtengine.observe.timeline import TurnTiming
 
 Format = Literal["pretty", "json"]
+Level = Literal["debug", "info", "warning", "error"]
+
+_REQUEST_LOGS = ("httpx", "httpx2")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _COLOURS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
@@ -111,8 +114,12 @@ class OneLine(logging.Filter):
         return True
 
 
-def set_up(level: str = "info", format: Format = "pretty", stream: IO[str] | None = None) -> None:
-    """Send every log line of the process to ``stream`` (stderr). Calling it again replaces the earlier set-up."""
+def set_up(level: Level = "info", format: Format = "pretty", stream: IO[str] | None = None) -> None:
+    """Send every log line of the process to ``stream`` (stderr). Calling it again replaces the earlier set-up.
+
+    Level ``debug`` is for the server's own lines: those of libraries begin at ``info``, or where they count requests,
+    which are the server's to tell of, at ``warning``.
+    """
     stream = stream or sys.stderr
     colour = stream.isatty() and not os.environ.get("NO_COLOR")
     handler = logging.StreamHandler(stream)
@@ -122,7 +129,10 @@ def set_up(level: str = "info", format: Format = "pretty", stream: IO[str] | Non
         root.removeHandler(earlier)
     handler.rtengine = True  # type: ignore[attr-defined]
     root.addHandler(handler)
-    root.setLevel(level.upper())
+    root.setLevel("INFO" if level == "debug" else level.upper())
+    logging.getLogger("rtengine").setLevel("DEBUG" if level == "debug" else "NOTSET")
+    for name in _REQUEST_LOGS:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _sentence(record: logging.LogRecord) -> str:

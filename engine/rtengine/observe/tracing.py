@@ -1,7 +1,7 @@
 """Traces of sessions whose client, client secret or profile asks for one (`session.tracing`).
 
 A trace and its spans are objects of the shape that the Agents SDK gives its own: ``trace`` and ``trace.span``. They go
-into a file of JSON lines for each session, or, where no folder is set, into the log.
+into a file of JSON lines for each session, or, where no folder is set, into the log at level debug.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _logged(log: SessionLog) -> Tell:
             return
         if entry["object"] == "trace":
             given = {key: _cut(entry[key]) for key in ("workflow_name", "group_id", "metadata") if entry[key]}
-            log.info("trace", trace_id=entry["id"], **given)
+            log.debug("trace", trace_id=entry["id"], **given)
         else:
             data = {key: value for key, value in entry["span_data"].items() if value is not None and key != "type"}
             if "usage" in data:
@@ -113,7 +113,7 @@ def _logged(log: SessionLog) -> Tell:
             data |= data.pop("timing", {})
             ids = {"span_id": entry["id"], "trace_id": entry["trace_id"], "parent_id": entry["parent_id"]}
             told = {key: entry[key] for key in ("started_at", "duration_ms")}
-            log.info("span", type=entry["span_data"]["type"], **told, **data, **ids)
+            log.debug("span", type=entry["span_data"]["type"], **told, **data, **ids)
 
     return tell
 

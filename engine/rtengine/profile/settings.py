@@ -48,7 +48,7 @@ class ServerSettings(Settings):
     traces: str | None = Field(
         None,
         description="Folder for the traces of sessions that have `tracing`, relative to the working directory; "
-        "without it, they go into the log",
+        "without it, they go into the log at level debug",
     )
     drain_seconds: float = Field(20, ge=0, description="How long running responses may finish after SIGTERM")
 

@@ -17,7 +17,6 @@ from rtengine.chart.load import Machines, load_machines
 from rtengine.models import registry, weights
 from rtengine.models.abilities import Abilities
 from rtengine.models.vad import VoiceActivityFactory
-from rtengine.observe.log import Format, set_up
 from rtengine.observe.watch import WatchedSession
 from rtengine.pipeline.dora.host import dora_host
 from rtengine.pipeline.dora.native import logged_output
@@ -200,7 +199,6 @@ def run(
     *,
     host: str | None = None,
     port: int | None = None,
-    log_format: Format = "pretty",
     pull: bool = True,
     on_ready: Callable[[str, int], None] = lambda host, port: None,
     observation: Observation | None = None,
@@ -210,7 +208,6 @@ def run(
 
     ``reload``: new sessions have the machines and the session of the profile as the files say then.
     """
-    set_up(format=log_format)
     machines = load_machines(profile.machines, VOCABULARY)
     settings = profile.server.model_copy(
         update={key: value for key, value in {"host": host, "port": port}.items() if value is not None}
