@@ -245,6 +245,49 @@ async def test_a_host_name_pointed_at_this_machine_is_not_answered() -> None:
         assert (await server.get("/healthz", "Host: evil.example\r\n"))[0] == 421
 
 
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [("/health", "/healthz"), ("/v1/model", "/v1/models"), ("/metric", "/metrics"), ("/nowhere/at/all", None)],
+)
+async def test_an_unknown_path_is_told_the_one_that_was_probably_meant(path: str, meant: str | None) -> None:
+    async with running() as server:
+        status, _, body = await server.get(path)
+        told = f"Unknown request URL: GET {path}." + (f" Did you mean {meant}?" if meant else "")
+        assert (status, json.loads(body)["error"]["message"]) == (404, told)
+
+
+async def test_a_websocket_to_an_unknown_path_is_told_where_it_is() -> None:
+    async with running() as server:
+        status, _, body = await server.http(upgrade_head(server.server.port, "/v1/realtimes?model=m"))
+        message = "Unknown request URL: GET /v1/realtimes. Did you mean /v1/realtime?"
+        assert (status, json.loads(body)["error"]["message"]) == (404, message)
+
+
+async def test_the_log_says_why_a_request_was_refused_and_what_a_proxy_has_made_of_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    async with running() as server:
+        await server.get("/healthz", "Host: voice.example\r\n")
+        port = server.server.port
+        await server.get("/healthz", f"Host: 127.0.0.1:{port}\r\nOrigin: https://app.example\r\n")
+        await server.http(upgrade_head(port, f"/voice/{'x' * 300}"))
+        server.site.loaded = False
+        await server.http(upgrade_head(port))
+    wrong_host, wrong_origin, wrong_path, early = (
+        vars(record)["fields"] for record in caplog.records if record.getMessage() == "request refused"
+    )
+    remote = {"remote": "127.0.0.1"}
+    assert wrong_host == {"status": 421, "code": "unknown_host", "path": "/healthz", "host": "voice.example", **remote}
+    assert (wrong_origin["status"], wrong_origin["code"], wrong_origin["origin"]) == (
+        403,
+        "origin_refused",
+        "https://app.example",
+    )
+    assert (wrong_path["code"], len(wrong_path["path"])) == ("unknown_url", 201)
+    assert (early["status"], early["code"], early["path"]) == (503, "loading", "/v1/realtime")
+
+
 async def test_a_websocket_handshake_without_a_key_is_400() -> None:
     async with running() as server:
         head = upgrade_head(server.server.port).replace("Sec-WebSocket-Key", "X-Key")

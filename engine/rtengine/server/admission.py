@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from rtengine.profile.settings import ServerSettings
 from rtengine.server.connect import PATHS
-from rtengine.server.messages import HttpRequest, HttpResponse, refused
+from rtengine.server.messages import HttpRequest, HttpResponse, refused, unknown_url
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
@@ -79,7 +79,7 @@ def refuse_origin(request: HttpRequest, settings: ServerSettings) -> HttpRespons
 def refuse_upgrade(request: HttpRequest) -> HttpResponse | None:
     """Refuse a WebSocket where there is none."""
     if request.path not in PATHS:
-        return refused(HTTPStatus.NOT_FOUND, f"Unknown request URL: GET {request.path}.", "unknown_url")
+        return unknown_url(request, PATHS)
     if "call_id" in request.query:
         return refused(HTTPStatus.NOT_FOUND, "No call with this id exists.", "call_id_not_found")
     return None

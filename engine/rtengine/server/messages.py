@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from rtengine.protocol.errors import APIError
+from rtengine.source.suggestion import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class HttpResponse:
     body: bytes = b""
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
+    code: str | None = None
+    """Of an error, as it stands in the body."""
 
     @classmethod
     def json(cls, value: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> HttpResponse:
@@ -74,4 +77,11 @@ def refused(
     """An error answer in the API's shape: ``{"error": {"message", "type", "param", "code"}}``."""
     kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
     body = {"message": message, "type": kind, "param": None, "code": code}
-    return HttpResponse.json({"error": body}, status, headers)
+    return HttpResponse(status, json.dumps({"error": body}).encode(), headers=headers, code=code)
+
+
+def unknown_url(request: HttpRequest, known: Iterable[str]) -> HttpResponse:
+    """404, with the path of ``known`` that was probably meant."""
+    near = nearest(request.path, known)
+    meant = f" Did you mean {near}?" if near else ""
+    return refused(HTTPStatus.NOT_FOUND, f"Unknown request URL: {request.method} {request.path}.{meant}", "unknown_url")

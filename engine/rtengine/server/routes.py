@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from rtengine.observe.metrics import CONTENT_TYPE
-from rtengine.server.messages import HttpRequest, HttpResponse, refused
+from rtengine.server.messages import HttpRequest, HttpResponse, refused, unknown_url
 
 METRICS = "/metrics"
 
@@ -33,6 +33,7 @@ class Routes:
         for route in routes:
             if handlers.setdefault(route.path, {}).setdefault(route.method, route.handler) is not route.handler:
                 raise ValueError(f"two routes for {route.method} {route.path}")
+        self._paths = [path for path in handlers if "{" not in path]
         for path, methods in handlers.items():
             if "GET" in methods:
                 methods.setdefault("HEAD", methods["GET"])
@@ -49,8 +50,7 @@ class Routes:
             if handler is None:
                 return _method_not_allowed(request, methods)
             return await handler(replace(request, arguments=found.groupdict()))
-        message = f"Unknown request URL: {request.method} {request.path}."
-        return refused(HTTPStatus.NOT_FOUND, message, "unknown_url")
+        return unknown_url(request, self._paths)
 
 
 def health_routes(ready: Callable[[], dict[str, object]]) -> list[Route]:

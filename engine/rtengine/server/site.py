@@ -17,7 +17,7 @@ from rtengine.observe.tracing import Traces
 from rtengine.pipeline.host import PipelineHost
 from rtengine.profile.access import Prices
 from rtengine.profile.settings import Limits, ServerSettings
-from rtengine.protocol.errors import APIError
+from rtengine.protocol.errors import APIError, shortened
 from rtengine.server import admission
 from rtengine.server.connect import PATHS, api_key
 from rtengine.server.heap import Heap
@@ -121,7 +121,7 @@ class Site:
         """Answer a plain HTTP request. Never raises."""
         refusal = self._refuse(request)
         if refusal is not None:
-            return refusal
+            return _noted(request, refusal)
         try:
             if self._keyring is not None and request.path.startswith(GUARDED):
                 self._keyring.owner(api_key(request))
@@ -134,6 +134,10 @@ class Site:
 
     def refuse_upgrade(self, request: HttpRequest) -> HttpResponse | None:
         """Why a WebSocket is not let in, as an HTTP answer. Keys and models are refused in-band, as the API does."""
+        refusal = self._refuse_upgrade(request)
+        return None if refusal is None else _noted(request, refusal)
+
+    def _refuse_upgrade(self, request: HttpRequest) -> HttpResponse | None:
         if request.path in self.feeds:
             return self._refuse(request) or self.feeds[request.path].refuse_feed(request)
         refusal = self._refuse(request) or admission.refuse_upgrade(request)
@@ -190,8 +194,13 @@ class Site:
         return None
 
     def _refuse(self, request: HttpRequest) -> HttpResponse | None:
-        refusal = admission.refuse_host(request, self.settings) or admission.refuse_origin(request, self.settings)
-        if refusal is not None:
-            fields = {"status": refusal.status, "remote": request.remote}
-            log.info("request refused", extra={"fields": fields})
-        return refusal
+        return admission.refuse_host(request, self.settings) or admission.refuse_origin(request, self.settings)
+
+
+def _noted(request: HttpRequest, refusal: HttpResponse) -> HttpResponse:
+    """A refusal that the log knows of, with what a proxy may have made of the request."""
+    given = {"path": request.path, "host": request.header("host"), "origin": request.header("origin")}
+    told = {name: shortened(value) for name, value in given.items() if value is not None}
+    fields = {"status": refusal.status, "code": refusal.code, "remote": request.remote, **told}
+    log.info("request refused", extra={"fields": fields})
+    return refusal

@@ -14,8 +14,11 @@ export class Feed {
   }
 
   connect() {
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    this.socket = new WebSocket(`${scheme}//${location.host}/inspect/feed`);
+    // Relative, so that it also leads there below a proxy's path.
+    const url = new URL("inspect/feed", location.href);
+    url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    url.hash = "";
+    this.socket = new WebSocket(url);
     this.socket.onopen = () => {
       this.asked.clear();
       if (this.token) this.send({ token: this.token });
