@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.server.browser import CHROMIUM, Page, page
+from tests.server.prefix import below
 from tests.server.process import server
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -93,6 +94,15 @@ async def test_what_a_client_says_is_text_and_nothing_else() -> None:
         assert await view.value("document.images.length") == 1
         inline = "const made = document.createElement('script'); made.textContent = 'window.ran = true';"
         assert await view.value(f"{inline} document.head.append(made); window.ran ?? 'refused'") == "refused"
+
+
+async def test_the_view_stands_behind_a_proxy_that_serves_it_below_a_path() -> None:
+    async with server("--inspect-remote", last="live view") as told, page() as view, below(told["live view"]) as root:
+        token = told["live view"].partition("#")[2]
+        async with caller(told) as client:
+            await look(view, f"{root}/inspect#{token}", client)
+            await view.until("document.querySelectorAll('#diagram svg .arrow').length > 0")
+        assert view.complaints == []
 
 
 async def test_beyond_this_machine_it_takes_the_token() -> None:
