@@ -232,13 +232,15 @@ def test_the_clock_holds_through_a_minute_of_digital_silence(name: Name) -> None
     assert edges[0].at_ms == pytest.approx(60000 + heard.onset_ms, abs=TOLERANCE_MS)
 
 
-def test_skipping_silence_leaves_the_network_where_it_would_be(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("room", [0, 33], ids=["digital silence", "-60 dBFS"])
+def test_what_a_quiet_room_is_not_listened_to_for_is_not_missed(monkeypatch: pytest.MonkeyPatch, room: int) -> None:
     clip, _ = load("go_somewhere_24k.wav")
-    samples = np.concatenate([clip, np.zeros(24000 * 5, np.int16), clip, np.zeros(24000, np.int16)])
+    clean = np.concatenate([clip, np.zeros(24000 * 5, np.int16), clip, np.zeros(24000, np.int16)])
+    samples = (clean + np.random.default_rng(1).normal(0, room, len(clean))).astype(np.int16)
 
     def run() -> tuple[list[Edge], int]:
         calls = 0
-        original = SileroClassifier.probability
+        original = SileroClassifier._listen
 
         def count(self: SileroClassifier, frame: NDArray[np.float32]) -> float:
             nonlocal calls
@@ -246,7 +248,7 @@ def test_skipping_silence_leaves_the_network_where_it_would_be(monkeypatch: pyte
             return original(self, frame)
 
         with monkeypatch.context() as patch:
-            patch.setattr(SileroClassifier, "probability", count)
+            patch.setattr(SileroClassifier, "_listen", count)
             return played(detector("silero", 24000), samples, 960), calls
 
     skipping, few = run()
@@ -254,6 +256,15 @@ def test_skipping_silence_leaves_the_network_where_it_would_be(monkeypatch: pyte
     listening, all_of_them = run()
     assert skipping == listening
     assert few < all_of_them - 100
+
+
+def test_frames_that_were_skipped_are_heard_before_the_next() -> None:
+    frames = np.random.default_rng(1).normal(0, 300, (4, 512)).astype(np.float32)
+    listening, skipping = SileroClassifier(), SileroClassifier()
+    heard = [listening.probability(frame) for frame in frames]
+    for frame in frames[:3]:
+        skipping.skip(frame)
+    assert skipping.probability(frames[3]) == heard[3]
 
 
 def test_missing_weights_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from rtengine.audio.activity import Edge
 from rtengine.audio.endpointer import Endpointer, Timing
+from rtengine.audio.loudness import FAINT_VOICE
 
 Stream = NDArray[np.float32 | np.int16]
 """Mono samples in the range of PCM16; which of the two types is the classifier's choice."""
 
-_IDLE_POWER = 32768.0**2 * 10**-7.0
-"""-70 dBFS: digital silence, or a muted microphone."""
+_IDLE_POWER = FAINT_VOICE / 2
+"""-53 dBFS, a quiet room: as long as no hop is louder no utterance can begin, whatever a classifier makes of it."""
 _IDLE_AFTER_MS = 1000
+"""Until then it hears the room as well."""
 
 _NARROW = 8000
 _HISS = 2.0
@@ -69,7 +71,7 @@ class Detector:
         self._counted = 0
         """Hops of the pending samples whose power was already taken."""
         self._still = 0
-        """Hops of near digital silence in a row."""
+        """Hops of next to silence in a row."""
         self.configure(0.5, 500.0)
 
     def configure(self, threshold: float, silence_ms: float) -> None:

@@ -29,7 +29,7 @@ _BELOW_ONSET = 10**-2.4
 _LOWEST_ONSET, _HIGHEST_ONSET = _FULL_SCALE * 10**-6.4, _FULL_SCALE * 10**-5.2
 """While a voice sets in, most of its loudness is still to come. What lies 35 dB under the little that was heard may be
 breath or room: so 24 dB under it, and for a voice that grows as loud as most do, -52 dBFS."""
-_FAINT_VOICE = _FULL_SCALE * 10**-5.0
+FAINT_VOICE = _FULL_SCALE * 10**-5.0
 """A voice whose loudest parts are below -50 dBFS cannot be told from a room."""
 
 _WAKING = 28
@@ -66,7 +66,7 @@ class Loudness:
     def ready(self) -> bool:
         """Whether enough was heard to tell a voice from the noise under it."""
         waking = 0 < self._awake < _WAKING and self._loudest < _LOUDEST_ROOM
-        return self.hops >= _FIRST and not waking and self._smooth() >= _FAINT_VOICE
+        return self.hops >= _FIRST and not waking and self._smooth() >= FAINT_VOICE
 
     def push(self, power: float, idle: bool, quiet: bool) -> None:
         """Take the next hop. ``idle``: there is no utterance. ``quiet``: nor has there been a sign of one."""

@@ -7,6 +7,7 @@ has its own recurrent state. About 60 µs of CPU per 32 ms of audio.
 from __future__ import annotations
 
 import importlib.util
+from collections import deque
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ RATE = 16000
 FRAME = 512
 _CONTEXT = 64
 """Samples of the previous frame that the network wants in front of each frame."""
+_CATCH_UP = 8
+"""Frames that are heard late, a quarter of a second."""
 
 
 def weights() -> Path:
@@ -64,22 +67,28 @@ class SileroClassifier:
         self._state: NDArray[np.float32] = np.zeros((1, 1, 128), np.float32)
         self._cell: NDArray[np.float32] = np.zeros((1, 1, 128), np.float32)
         self._input: NDArray[np.float32] = np.zeros((1, _CONTEXT + FRAME), np.float32)
+        self._skipped: deque[Stream] = deque(maxlen=_CATCH_UP)
 
     def configure(self, threshold: float) -> float:
         return threshold
 
     def probability(self, frame: Stream) -> float:
-        self.skip(frame)
+        while self._skipped:
+            self._listen(self._skipped.popleft())
+        return self._listen(frame)
+
+    def skip(self, frame: Stream) -> None:
+        """In a steady room the recurrent state has settled: the last moments before a sound bring it up to date."""
+        self._skipped.append(frame)
+
+    def _listen(self, frame: Stream) -> float:
+        samples = self._input[0]
+        samples[:_CONTEXT] = samples[FRAME:]
+        np.multiply(frame, 1 / 32768, out=samples[_CONTEXT:])
         speech, self._state, self._cell = self._network.run(
             None, {"input": self._input, "h": self._state, "c": self._cell}
         )
         return float(speech[0])
-
-    def skip(self, frame: Stream) -> None:
-        """In steady silence the recurrent state has settled: only the context moves on."""
-        samples = self._input[0]
-        samples[:_CONTEXT] = samples[FRAME:]
-        np.multiply(frame, 1 / 32768, out=samples[_CONTEXT:])
 
 
 class _Converter:
