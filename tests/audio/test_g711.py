@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 import zlib
 
@@ -17,7 +16,6 @@ EVERY_SAMPLE = np.arange(-32768, 32768, dtype=np.int16)
 EVERY_CODE = bytes(range(256))
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 13), reason="audioop left the standard library in 3.13")
 def test_every_sample_and_code_maps_as_in_audioop() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
