@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.scenario import StrictWorld, run
+from tests.scenario import StrictWorld, World, run
 from tests.session import test_random_sequences
 from tests.session.test_random_sequences import Wanderer, check_promises
 
@@ -24,7 +24,16 @@ from rtengine.source.report import full
 pytestmark = pytest.mark.scenario
 
 VARIANTS = shipped_variants()
-NAMES = ["half-duplex", "hand-off", "ignore-backchannels", "push-to-talk", "still-there", "wake-word"]
+NAMES = [
+    "greeting",
+    "half-duplex",
+    "hand-off",
+    "ignore-backchannels",
+    "push-to-talk",
+    "shielded",
+    "still-there",
+    "wake-word",
+]
 
 
 def part_of(name: str) -> str:
@@ -43,17 +52,19 @@ def test_a_variant_is_short_and_nothing_is_wrong_with_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_scenario_takes_all_of_its_rows(name: str) -> None:
-    scenario = read_scenario(VARIANTS[name].parent / "scenarios" / f"{name}.yaml")
-    assert scenario.machines == {part_of(name): VARIANTS[name]}
-    machines = load_machines(scenario.files(), VOCABULARY)
+def test_its_scenarios_take_all_of_its_rows(name: str) -> None:
+    folder = VARIANTS[name].parent / "scenarios"
+    machines = load_machines({**shipped_files("machines"), part_of(name): VARIANTS[name]}, VOCABULARY)
     coverage = Coverage()
 
     def taken(instance: Instance, plan: Plan, source: str) -> None:
         coverage.taken(plan)
 
-    findings = run_scenario(scenario, machines, taken, StrictWorld)[1]
-    assert not findings, full(findings)
+    for path in (folder / f"{name}.yaml", *folder.glob(f"{name}-*.yaml")):
+        scenario = read_scenario(path)
+        assert scenario.machines == {part_of(name): VARIANTS[name]}
+        findings = run_scenario(scenario, machines, taken, StrictWorld)[1]
+        assert not findings, full(findings)
     definition = machines[part_of(name)]
     assert [row for row in coverage.tally(definition).untaken if row.file == definition.file] == []
 
@@ -92,3 +103,16 @@ def test_a_profile_names_it(name: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(f"profile: mine\nversion: 1\nextends: scripted\nmachines: {{{part_of(name)}: {name}}}\n")
     assert load_profile(path, {}).machines[part_of(name)] == VARIANTS[name]
+
+
+def test_a_greeting_of_ones_own_needs_one_line_and_a_copy_goes_with_another_variant(tmp_path: Path) -> None:
+    own, both = tmp_path / "own.yaml", tmp_path / "both.yaml"
+    own.write_text("extends: greeting\ncontext: {greeting: {default: Good day.}}\n", encoding="utf-8")
+    copy = VARIANTS["greeting"].read_text(encoding="utf-8")
+    both.write_text(copy.replace("extends: turn", "extends: shielded"), encoding="utf-8")
+    for path, said in ((own, "Good day."), (both, "Hello! How can I help you?")):
+        world = World(load_machines({**shipped_files("machines"), "turn": path}, VOCABULARY))
+        world.advance(1.0)
+        world.speak()
+        told = [event for event in world.sent if event["type"] == "response.output_audio_transcript.done"]
+        assert [event["transcript"] for event in told] == [said]

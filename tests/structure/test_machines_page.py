@@ -16,7 +16,8 @@ pytestmark = pytest.mark.unit
 
 PAGE = Path(__file__).parents[2] / "docs" / "machines.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-MACHINE, SCENARIO, PROFILE, MODELINE, INTERCOM = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+MACHINE, SCENARIO, PROFILE, MODELINE, INTERCOM, GREETING = BLOCKS
 
 
 def invoke(*arguments: str) -> tuple[int, str]:
@@ -57,6 +58,11 @@ def test_the_profiles_load(folder: Path) -> None:
     assert load_profile(Path("patient.yaml"), {}).machines["turn"].name == "my-turn.yaml"
     Path("intercom.yaml").write_text(INTERCOM, encoding="utf-8")
     assert load_profile(Path("intercom.yaml"), {}).machines["turn"].name == "push-to-talk.yaml"
+
+
+def test_the_greeting_is_right(folder: Path) -> None:
+    Path("hotel.yaml").write_text(GREETING, encoding="utf-8")
+    assert invoke("check", "--strict", "hotel.yaml") == (0, "1 file checked, nothing found\n")
 
 
 def test_every_variant_is_listed() -> None:

@@ -57,6 +57,10 @@ class SessionData:
     """The prompt the chat model has read ahead, so that it is not read again."""
     playing_until: float = 0.0
     """When a client that plays at natural speed will have played everything sent so far, on the session's clock."""
+    sounding: str | None = None
+    """The response of the default conversation that was heard last."""
+    sounded_ms: float = 0.0
+    """How much of its sound has been sent."""
 
     def adopt(self, session: SessionObject) -> None:
         """Make a configuration the session's own. The profile's tools are part of every session that converses."""

@@ -162,6 +162,13 @@ class Functions(ToolFunctions):
         """How long a client that plays at natural speed still has to play."""
         return max(0.0, self._data.playing_until - self._outbox.now)
 
+    def heard_ms(self) -> float:
+        """How much of the answer such a client has played by now; 0 before its first sound, and when it is over."""
+        left = self.playback_seconds() * 1000
+        if self._data.sounding not in self._data.answers and left == 0:
+            return 0.0
+        return max(0.0, self._data.sounded_ms - left)
+
     def user_speaks(self) -> bool:
         """Whether an utterance is under way that the detector will tell the end of; its pauses belong to it."""
         return self._data.input.voiced

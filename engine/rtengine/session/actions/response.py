@@ -129,6 +129,13 @@ class ResponseActions:
         for answer in self._data.answers.values():
             if item_id in answer.items:
                 answer.tally.output_audio_ms += duration_ms
+                self._sound(answer.response, duration_ms)
         record = self._data.conversation.records[item_id]
         record.keep_audio(audio, duration_ms, text)
         show_text(record)
+
+    def _sound(self, response: Response, duration_ms: float) -> None:
+        data = self._data
+        if response.conversation_id is not None:
+            data.sounded_ms = duration_ms + (data.sounded_ms if data.sounding == response.id else 0.0)
+            data.sounding = response.id
