@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rtengine.errors import RtengineError
-from rtengine.profile.load import load_profile
+from rtengine.profile.load import load_outline
 
 
 def dataflow(
@@ -20,7 +20,7 @@ def dataflow(
     """Write the dataflow that runs a profile's models, to read or to edit: `rtengine run --dataflow FILE`."""
     from rtengine.pipeline.dora.dataflow import write
 
-    text = write(load_profile(profile))
+    text = write(load_outline(profile))
     if out is None:
         typer.echo(text, nl=False)
         return

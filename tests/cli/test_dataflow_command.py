@@ -12,6 +12,7 @@ from rtengine.pipeline.dora.host import DoraHost
 from rtengine.pipeline.local import LocalHost
 from rtengine.profile.load import load_profile
 from rtengine.server.app import pipeline_host
+from rtengine.source.finding import FileError
 from rtengine_cli.bench_pipeline import table
 from rtengine_cli.main import app
 from rtengine_cli.run import PipelineName, with_pipeline
@@ -63,3 +64,36 @@ def test_the_hosts_stand_side_by_side_with_their_ratio() -> None:
 def test_percentiles_of_nothing_are_nothing() -> None:
     assert percentile([], 0.5) == 0.0
     assert percentile([3.0, 1.0, 2.0], 0.99) == 3.0
+
+
+HOUSE = """
+profile: house
+version: 1
+extends: openai-compatible
+models: {chat: {base_url: "${HOUSE_URL}", api_key: "${HOUSE_KEY}"}}
+server: {port: "${HOUSE_PORT}"}
+keys: {phone: {key: "${HOUSE_PHONE}"}}
+tools:
+  - name: weather
+    run: {http: {url: https://weather.example, headers: {Authorization: "Bearer ${HOUSE_WEATHER}"}}}
+pipeline: {workers: {speak: "${HOUSE_WORKERS}"}}
+"""
+
+
+def test_a_dataflow_is_written_without_the_secrets_of_the_profile(tmp_path: Path) -> None:
+    path = tmp_path / "house.yaml"
+    path.write_text(HOUSE, encoding="utf-8")
+    missing = CliRunner().invoke(app, ["dataflow", str(path)])
+    assert isinstance(missing.exception, FileError)
+    assert [finding.path for finding in missing.exception.findings] == [("pipeline", "workers", "speak")]
+    result = CliRunner().invoke(app, ["dataflow", str(path)], env={"HOUSE_WORKERS": "4"})
+    assert result.exit_code == 0, result.exception
+    assert [f"id: {stage}" in result.output for stage in ("transcribe", "generate", "speak")] == [True] * 3
+
+
+def test_a_mistake_in_the_profile_is_told_as_ever(tmp_path: Path) -> None:
+    path = tmp_path / "house.yaml"
+    path.write_text(HOUSE.replace("tools:", "tols:"), encoding="utf-8")
+    result = CliRunner().invoke(app, ["dataflow", str(path)], env={"HOUSE_WORKERS": "4"})
+    assert isinstance(result.exception, FileError)
+    assert [finding.path for finding in result.exception.findings] == [("tols",)]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from rtengine.profile.layers import Layers, merge
+from rtengine.profile.load import load_profile
 from rtengine.source.finding import FileError
 
 pytestmark = pytest.mark.unit
@@ -80,3 +81,18 @@ def test_a_base_that_is_not_there_is_found_where_it_is_named(tmp_path: Path, ref
     (finding,) = caught.value.findings
     assert (finding.code, finding.line, finding.col) == ("PF101", 2, 10)
     assert words in finding.message + finding.hint
+
+
+def test_a_dataflow_is_relative_to_the_profile_that_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "base").mkdir()
+    base = "profile: base\nversion: 1\nextends: scripted\npipeline: {host: dora, dataflow: flow.yml}\n"
+    (tmp_path / "base" / "base.yaml").write_text(base, encoding="utf-8")
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("profile: mine\nversion: 1\nextends: base/base.yaml\n", encoding="utf-8")
+    monkeypatch.chdir("/")
+    for path in (tmp_path / "base" / "base.yaml", mine):
+        assert load_profile(path, {}).pipeline.dataflow == str(tmp_path / "base" / "flow.yml")
+    absolute = mine.read_text("utf-8") + "pipeline: {dataflow: /srv/flow.yml}\n"
+    mine.write_text(absolute, encoding="utf-8")
+    assert load_profile(mine, {}).pipeline.dataflow == "/srv/flow.yml"
+    assert load_profile("scripted", {}).pipeline.dataflow is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
 from pydantic import BaseModel
@@ -56,6 +56,17 @@ class Profile:
     mcp_hosts: tuple[HostRule, ...] = ()
 
 
+@dataclass(frozen=True)
+class Outline:
+    """What can be said of a profile without the environment that its server will have."""
+
+    name: str
+    path: FilePath
+    models: frozenset[Kind]
+    """Parts that have a model."""
+    pipeline: PipelineSettings
+
+
 def load_profile(reference: str | FilePath, environ: Mapping[str, str] | None = None) -> Profile:
     """Read a shipped profile by name, or a file by path.
 
@@ -77,7 +88,7 @@ def load_profile(reference: str | FilePath, environ: Mapping[str, str] | None = 
             for kind, settings in reading.settings.items()
         },
         machines=reading.machines,
-        pipeline=file.pipeline,
+        pipeline=reading.pipeline,
         limits=file.limits,
         server=file.server,
         keys=file.keys,
@@ -85,6 +96,16 @@ def load_profile(reference: str | FilePath, environ: Mapping[str, str] | None = 
         tools=located(file.tools, reading.tools_folder),
         mcp_hosts=host_rules(file),
     )
+
+
+def load_outline(reference: str | FilePath, environ: Mapping[str, str] | None = None) -> Outline:
+    """As ``load_profile``, but a variable may be unset, unless the pipeline's settings refer to it."""
+    path = reference if isinstance(reference, FilePath) else find("profiles", reference)
+    reading = Reading(Layers.read(path), os.environ if environ is None else environ, strict=False)
+    wrong = [each for each in reading.findings if each.severity == "error" or each.path[:1] == ("pipeline",)]
+    if wrong:
+        raise FileError(in_order([replace(each, severity="error") for each in wrong]))
+    return Outline(reading.name, path, reading.kinds, reading.pipeline)
 
 
 def check_profile(path: FilePath, environ: Mapping[str, str] | None = None) -> list[Finding]:

@@ -14,6 +14,7 @@ from rtengine.models.registry import Kind, adapter_settings
 from rtengine.profile.document import KINDS, ModelChoices, ProfileFile
 from rtengine.profile.environment import strings, substitute
 from rtengine.profile.layers import PREFIX, Layers
+from rtengine.profile.settings import PipelineSettings
 from rtengine.profile.shipped import find
 from rtengine.profile.tools import check_tools
 from rtengine.protocol.formats import allowed_rates, voice_name
@@ -62,6 +63,25 @@ class Reading:
     def tools_folder(self) -> FilePath:
         """Of the file that `tools:` stands in."""
         return self._layers.origin(("tools",)).folder
+
+    @property
+    def name(self) -> str:
+        return str(self._document["profile"])
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The parts that have a model, whether its settings are in order or not."""
+        models = self._document.get("models")
+        return frozenset(kind for kind in KINDS if isinstance(models, dict) and isinstance(models.get(kind), dict))
+
+    @property
+    def pipeline(self) -> PipelineSettings:
+        """With the path of the dataflow as it is from here. Called when there are no findings about it."""
+        settings = PipelineSettings.model_validate(self._document.get("pipeline", {}))
+        if settings.dataflow is None:
+            return settings
+        folder = self._layers.origin(("pipeline", "dataflow")).folder
+        return settings.model_copy(update={"dataflow": str(folder / FilePath(settings.dataflow).expanduser())})
 
     def _add(
         self, number: str, message: str, path: Path, *, key: bool = False, hint: str = "", severity: Severity = "error"

@@ -135,7 +135,7 @@ class PipelineSettings(Settings):
     )
     dataflow: str | None = Field(
         None,
-        description="Dataflow file that `dora` runs, relative to the working directory; one is written without it",
+        description="Dataflow file that `dora` runs, relative to this file; one is written without it",
     )
     listen: str = Field(
         "127.0.0.1", description="Address of this machine where the dora daemons of other machines report to the server"

@@ -21,7 +21,7 @@ from rtengine.pipeline.dora.attachment import TICK
 from rtengine.pipeline.dora.node import JOBS, PROFILE_VARIABLE, RESULTS
 from rtengine.pipeline.dora.wiring import PORT, SERVER, check_files, check_ports, ports, source_of
 from rtengine.pipeline.stage import STAGES
-from rtengine.profile.load import Profile
+from rtengine.profile.load import Outline, Profile
 from rtengine.profile.shipped import shipped_files
 
 QUEUE_SIZE = 10000
@@ -44,7 +44,7 @@ class Dataflow:
     """Its file, in messages."""
 
 
-def write(profile: Profile) -> str:
+def write(profile: Profile | Outline) -> str:
     """The dataflow of a profile's transcriber, chat model and voice, as far as it has them."""
     nodes = [(stage, node) for stage in _stages(profile) for node in _nodes(profile, stage)]
     return "\n".join(
@@ -119,16 +119,16 @@ def parse(text: str, shown: str = "dataflow", folder: Path | None = None) -> Dat
     return Dataflow(text, replicas, senders, remote, shown)
 
 
-def _stages(profile: Profile) -> Iterator[str]:
+def _stages(profile: Profile | Outline) -> Iterator[str]:
     return (name for name, stage in STAGES.items() if stage.kind in profile.models)
 
 
-def _nodes(profile: Profile, stage: str) -> list[str]:
+def _nodes(profile: Profile | Outline, stage: str) -> list[str]:
     replicas = getattr(profile.pipeline.replicas, stage)
     return [stage] if replicas == 1 else [f"{stage}-{number}" for number in range(1, replicas + 1)]
 
 
-def _node(profile: Profile, stage: str, node: str) -> Iterator[str]:
+def _node(profile: Profile | Outline, stage: str, node: str) -> Iterator[str]:
     yield f"  - id: {node}"
     yield "    path: python"
     yield f"    args: -u -m rtengine.pipeline.dora.node --stage {stage}"
@@ -148,7 +148,7 @@ def _node(profile: Profile, stage: str, node: str) -> Iterator[str]:
         yield f"    deploy: {{machine: {machine}}}"
 
 
-def _reference(profile: Profile) -> str:
+def _reference(profile: Profile | Outline) -> str:
     """How a node finds the profile: by name where every installation has it, else by path."""
     return profile.name if shipped_files("profiles").get(profile.name) == profile.path else str(profile.path.resolve())
 
