@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rtengine.models.jobs import ToolDone, ToolRequest
+from rtengine.models.jobs import Job, SpeakAudio, SpeakDone, SpeakRequest, ToolDone, ToolRequest
 from rtengine.models.ports import Cancel
 from rtengine.profile.load import load_profile
 from rtengine.protocol.codes import CODES
@@ -111,3 +112,15 @@ def test_the_profile_and_the_tool_on_the_page_about_tools_work(tmp_path: Path) -
         assert list(box.run(request, Cancel())) == [ToolDone("The light in the hall is on now.")]
     finally:
         box.close()
+
+
+def test_the_voice_on_the_page_about_the_dataflow_speaks() -> None:
+    (code,) = re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / "docs/dataflow.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    names: dict[str, Any] = {"__name__": "hum"}
+    exec(code, names)
+    job = Job("job_1", "sess_1", SpeakRequest("Two words", "marin", speed=2.0))
+    *audio, done = names["SpeakStage"](names["Hum"]()).handle(job, Cancel())
+    assert done == SpeakDone()
+    assert sum(chunk.duration_ms for chunk in audio if isinstance(chunk, SpeakAudio)) == pytest.approx(200)
