@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -168,3 +169,16 @@ def test_a_user_has_finished_unless_the_script_says_otherwise() -> None:
     strict = ScriptedChat(ScriptedChatSettings(complete=r"[.!?]$"))
     assert strict.judge("I would like a", Cancel()) == 0.0
     assert strict.judge("I would like a tea.", Cancel()) == 1.0
+
+
+def test_a_rule_that_is_passed_over_for_want_of_a_function_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    model = chat({"match": "^hi"}, CALL_WEATHER)
+    with caplog.at_level(logging.INFO, "rtengine.models"):
+        assert answer(model, ask("weather in Rome"))[0] == "You said: weather in Rome"
+        assert [record.getMessage() for record in caplog.records] == [
+            "rule 2 is passed over: the client does not offer get_weather"
+        ]
+        caplog.clear()
+        answer(model, ask("Good morning"))
+        answer(model, ask("weather in Rome", tools=(WEATHER,)))
+        assert caplog.records == []

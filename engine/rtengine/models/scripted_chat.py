@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
@@ -33,6 +34,8 @@ from rtengine.models.jobs import (
 )
 from rtengine.models.ports import Cancel
 from rtengine.models.scripted import TOKEN, Milliseconds, Pattern, ScriptedFailure, ScriptedSettings
+
+log = logging.getLogger(__name__)
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _ARGUMENTS_TOKEN = 8
@@ -127,12 +130,15 @@ class ScriptedChat:
         last = request.messages[-1] if request.messages else {"role": "user"}
         output = _content(last) if last["role"] == "tool" else None
         user = next((_content(said) for said in reversed(request.messages) if said["role"] == "user"), "")
-        for rule in self._settings.rules:
+        for number, rule in enumerate(self._settings.rules, 1):
             called = {call.name for call in rule.calls}
-            if called <= offered and (not forced or called & forced):
-                places = _matched(rule, user, output)
-                if places is not None:
-                    return rule, places
+            places = _matched(rule, user, output)
+            if places is None or (forced and not called & forced):
+                continue
+            if called <= offered:
+                return rule, places
+            lacking = ", ".join(sorted(called - offered))
+            log.info("rule %d is passed over: the client does not offer %s", number, lacking)
         if forced:
             return ScriptedRule(call=ScriptedCall(name=min(forced))), {}
         said = f"You said: {user}" if output is None else f"The output is: {output}"
