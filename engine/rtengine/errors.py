@@ -29,10 +29,11 @@ class ModelError(RtengineError):
     """A model's weights, package or endpoint is missing, is not what it should be, or failed to load."""
 
 
-def reason(error: BaseException) -> str:
+def reason(error: BaseException, placed: bool = True) -> str:
     """An exception in one line: ``ValueError: no such voice (myvoice.py:9)``.
 
-    The place is where it was raised, or the nearest call of that which is in no installed package.
+    The place is where it was raised, or the nearest call of that which is in no installed package. ``placed`` false is
+    for what comes from the network or the system, where it tells nothing.
     """
     said = " ".join(str(error).split())
     told = (
@@ -40,6 +41,6 @@ def reason(error: BaseException) -> str:
         if said
         else type(error).__name__
     )
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = traceback.extract_tb(error.__traceback__) if placed else ()
     own = [frame for frame in frames if not frame.filename.startswith((*_LIBRARIES, "<"))] or frames
     return f"{told} ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else told

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
+import re
 import socket
 import sys
 import threading
@@ -151,11 +153,58 @@ def test_a_program_is_started_when_it_is_needed_and_ends_with_the_server() -> No
     assert set(threading.enumerate()) <= before
 
 
-def test_a_program_that_is_not_there_is_an_error() -> None:
+def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_a_program_that_is_not_there_is_an_error_and_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     run = {"mcp": {"command": ["/nowhere/at/all"]}}
     box = Toolbox([ToolSettings.model_validate({"name": "off", "run": run})])
     assert isinstance(one(box, ToolRequest(None, server=McpAddress("off"))), JobFailed)
     box.close()
+    why = "FileNotFoundError: [Errno 2] No such file or directory: '/nowhere/at/all'"
+    assert warned(caplog) == [f"the MCP server 'off' cannot be connected to: {why}"]
+
+
+def test_what_a_program_says_on_its_standard_error_is_in_the_log_with_its_label(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.INFO)
+    run = {"mcp": {"command": [sys.executable, "-c", "import sys; sys.exit('no calendar is set')"]}}
+    box = Toolbox([ToolSettings.model_validate({"name": "calendar", "run": run})])
+    assert isinstance(one(box, ToolRequest(None, server=McpAddress("calendar"))), JobFailed)
+    box.close()
+    assert warned(caplog) == ["the MCP server 'calendar' cannot be connected to: Connection closed (code -32000)"]
+    assert "the MCP server 'calendar' says: no calendar is set" in [record.getMessage() for record in caplog.records]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_failure_for_which_several_wait_is_told_once_and_a_later_one_again(caplog: pytest.LogCaptureFixture) -> None:
+    box = Toolbox([], [HostRule.parse("127.0.0.1")])
+    address = McpAddress("off", "http://127.0.0.1:1/mcp")
+    for _ in range(2):
+        one(box, ToolRequest(None, server=address))
+    box.close()
+    assert (
+        warned(caplog)
+        == ["the MCP server 'off' cannot be connected to: ConnectError: All connection attempts failed"] * 2
+    )
+
+
+def test_a_server_that_refuses_is_told_with_what_it_says_but_never_with_what_it_may_repeat_of_a_call(
+    remote: tuple[int, Doorman], caplog: pytest.LogCaptureFixture
+) -> None:
+    port, _ = remote
+    tools = [
+        {"name": name, "run": {"mcp": {"server_url": f"http://127.0.0.1:{port}/{name}"}}} for name in ("gone", "mcp")
+    ]
+    box = Toolbox([ToolSettings.model_validate(tool) for tool in tools])
+    assert isinstance(one(box, ToolRequest(None, server=McpAddress("gone"))), JobFailed)
+    assert one(box, ToolRequest("my-secret", '{"text": "my-secret"}', McpAddress("mcp"))).error is not None
+    box.close()
+    refused, *called = warned(caplog)
+    assert re.fullmatch(r"the MCP server 'gone' cannot be connected to: .+ \(code -32\d+\)", refused)
+    assert not any("my-secret" in line for line in called)
 
 
 async def test_a_redirect_or_another_host_is_refused_at_the_transport() -> None:

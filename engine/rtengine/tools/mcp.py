@@ -12,10 +12,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from rtengine.errors import reason
 from rtengine.models.jobs import ToolDone
 from rtengine.tools.address import HostRule
 from rtengine.tools.python import in_words
 from rtengine.tools.settings import McpRun
+from rtengine.tools.stderr import logged_stderr
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -30,6 +32,8 @@ IDLE_SECONDS = 120.0
 CONNECT_SECONDS = 30
 PAGES = 20
 """Of a list of tools: one that never ends is cut off."""
+LABEL_SHOWN = 64
+"""Characters of a label in the log: a client may have chosen it."""
 CONNECTION_LOST = -32000
 """The code that MCP itself gives to a connection that is gone or never came about."""
 
@@ -46,8 +50,10 @@ class Remote:
 class Connection:
     """One MCP server. All methods run on the loop of the tools."""
 
-    def __init__(self, target: McpRun | Remote) -> None:
+    def __init__(self, target: McpRun | Remote, label: str) -> None:
+        """``label``: what the log calls it."""
         self._target = target
+        self._label = label[:LABEL_SHOWN]
         self._client: asyncio.Future[Client] | None = None
         self._holder: asyncio.Task[None] | None = None
         self._leave = asyncio.Event()
@@ -73,7 +79,7 @@ class Connection:
 
     async def call(self, name: str, arguments: dict[str, Any], max_bytes: int) -> ToolDone:
         """The result of a tool. Raises ``McpFailure``."""
-        async with self._use() as client:
+        async with self._use(calling=True) as client:
             result = await client.call_tool(name, arguments)
         text = _text(result)
         if len(text.encode()) > max_bytes:
@@ -87,17 +93,25 @@ class Connection:
             await asyncio.wait([holder], timeout=2)
 
     @contextlib.asynccontextmanager
-    async def _use(self) -> AsyncIterator[Client]:
+    async def _use(self, calling: bool = False) -> AsyncIterator[Client]:
         if self._idle is not None:
             self._idle.cancel()
         self._users += 1
         try:
-            yield await self._connected()
-        except Exception as error:
-            failure = failure_of(error)
-            if failure.lost:
-                self._leave.set()
-            raise failure from error
+            try:
+                client = await self._connected()
+            except Exception as error:  # told by whoever tried to connect, once for all who waited
+                raise failure_of(error) from error
+            try:
+                yield client
+            except Exception as error:
+                failure = failure_of(error)
+                # An answer to a call may repeat its arguments.
+                told = failure.detail if failure.lost or not calling else f"it answered with the error {failure.code}"
+                log.warning("the MCP server '%s' failed: %s", self._label, told)
+                if failure.lost:
+                    self._leave.set()
+                raise failure from error
         finally:
             self._users -= 1
             if not self._users and isinstance(self._target, Remote):
@@ -116,17 +130,19 @@ class Connection:
 
         try:
             async with contextlib.AsyncExitStack() as stack:
-                transport = await _transport(self._target, stack)
+                transport = await _transport(self._target, stack, self._label)
                 async with asyncio.timeout(CONNECT_SECONDS):
                     client = await stack.enter_async_context(Client(transport, cache=None))
                 ready.set_result(client)
                 await leave.wait()
         except Exception as error:
+            detail = failure_of(error).detail
             if not ready.done():
+                log.warning("the MCP server '%s' cannot be connected to: %s", self._label, detail)
                 ready.set_exception(error)
                 ready.exception()  # whoever waits for it sees it; when nobody does any more, nobody has to
             else:
-                log.warning("the connection to an MCP server broke: %s", failure_of(error))
+                log.warning("the connection to the MCP server '%s' broke: %s", self._label, detail)
         finally:
             leave.set()
 
@@ -134,8 +150,10 @@ class Connection:
 class McpFailure(Exception):
     """Why a server's tools cannot be listed or called, in the API's terms."""
 
-    def __init__(self, message: str, kind: FailureKind, code: int, lost: bool) -> None:
+    def __init__(self, message: str, kind: FailureKind, code: int, lost: bool, detail: str = "") -> None:
         super().__init__(message)
+        self.detail = detail or message
+        """For the log: with what a client need not know."""
         self.kind = kind
         self.code = code
         self.lost = lost
@@ -153,21 +171,22 @@ def failure_of(error: BaseException) -> McpFailure:
     if isinstance(error, McpFailure):
         return error
     if isinstance(error, MCPError):
-        return McpFailure(error.message, "protocol_error", error.code, error.code == CONNECTION_LOST)
+        lost = error.code == CONNECTION_LOST
+        return McpFailure(error.message, "protocol_error", error.code, lost, f"{error.message} (code {error.code})")
     if isinstance(error, httpx2.HTTPStatusError):
         status = error.response.status_code
         return McpFailure(f"The MCP server answered with status {status}.", "http_error", status, True)
     if isinstance(error, AddressRefused):
         return McpFailure(str(error), "protocol_error", CONNECTION_LOST, True)
     if isinstance(error, httpx2.HTTPError | OSError):
-        return McpFailure("The MCP server cannot be reached.", "protocol_error", CONNECTION_LOST, True)
-    log.warning("an MCP server failed", exc_info=error)
-    return McpFailure("The MCP server failed.", "protocol_error", CONNECTION_LOST, True)
+        detail = "it does not answer in time" if isinstance(error, TimeoutError) else reason(error, placed=False)
+        return McpFailure("The MCP server cannot be reached.", "protocol_error", CONNECTION_LOST, True, detail)
+    return McpFailure("The MCP server failed.", "protocol_error", CONNECTION_LOST, True, reason(error))
 
 
-async def _transport(target: McpRun | Remote, stack: contextlib.AsyncExitStack) -> Any:
+async def _transport(target: McpRun | Remote, stack: contextlib.AsyncExitStack, label: str) -> Any:
     import httpx2
-    from mcp import StdioServerParameters
+    from mcp.client.stdio import StdioServerParameters, stdio_client
     from mcp.client.streamable_http import streamable_http_client
 
     from rtengine.tools.pinned import PinnedTransport
@@ -181,7 +200,8 @@ async def _transport(target: McpRun | Remote, stack: contextlib.AsyncExitStack) 
     if target.command is not None:
         env = {name: value.get_secret_value() for name, value in target.env.items()}
         program, *arguments = target.command
-        return StdioServerParameters(command=program, args=arguments, env=env)
+        errors = await stack.enter_async_context(logged_stderr(label))
+        return stdio_client(StdioServerParameters(command=program, args=arguments, env=env), errlog=errors)
     headers = {name: value.get_secret_value() for name, value in target.headers.items()}
     http = await stack.enter_async_context(httpx2.AsyncClient(headers=headers, timeout=httpx2.Timeout(30, read=600)))
     return streamable_http_client(target.server_url or "", http_client=http)

@@ -32,8 +32,8 @@ class Servers:
             return JobFailed(f"The MCP server '{server.label}' is not allowed.", "mcp_not_allowed")
         try:
             if request.name is None:
-                return ToolListDone(self._loop.run(lambda: self._list(key), cancel))
-            return self._call(key, request.name, parsed(request.arguments), cancel)
+                return ToolListDone(self._loop.run(lambda: self._list(key, server.label), cancel))
+            return self._call(key, server.label, request.name, parsed(request.arguments), cancel)
         except BadArguments as error:
             return ToolDone(error=str(error))
         except McpFailure as failure:
@@ -57,20 +57,20 @@ class Servers:
             headers = (*headers, ("authorization", f"Bearer {server.authorization}"))
         return Remote(server.url, rule, headers)
 
-    def _call(self, key: str | Remote, name: str, arguments: dict[str, Any], cancel: Cancel) -> ToolDone:
+    def _call(self, key: str | Remote, label: str, name: str, arguments: dict[str, Any], cancel: Cancel) -> ToolDone:
         limit = self._own[key].max_result_bytes if isinstance(key, str) else MAX_RESULT_BYTES
         slots = self._slots.setdefault(key, Slots(CONCURRENT))
         if not slots.take(cancel):
             raise Cancelled
         try:
-            return self._loop.run(lambda: self._connection(key).call(name, arguments, limit), cancel)
+            return self._loop.run(lambda: self._connection(key, label).call(name, arguments, limit), cancel)
         finally:
             slots.give_back()
 
-    async def _list(self, key: str | Remote) -> tuple[dict[str, Any], ...]:
-        return await self._connection(key).list_tools()
+    async def _list(self, key: str | Remote, label: str) -> tuple[dict[str, Any], ...]:
+        return await self._connection(key, label).list_tools()
 
-    def _connection(self, key: str | Remote) -> Connection:
+    def _connection(self, key: str | Remote, label: str) -> Connection:
         """Called on the loop. Connections that clients asked for and nobody uses any more are forgotten here."""
         for gone in [known for known, connection in self._connections.items() if not connection.open]:
             if isinstance(gone, Remote) and gone != key:
@@ -79,5 +79,5 @@ class Servers:
         if key not in self._connections:
             target: McpRun | Remote | None = self._own[key].run.mcp if isinstance(key, str) else key
             assert target is not None  # the profile's own servers are those with `mcp`
-            self._connections[key] = Connection(target)
+            self._connections[key] = Connection(target, label)
         return self._connections[key]
