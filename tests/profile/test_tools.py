@@ -126,3 +126,45 @@ def test_a_tool_choice_names_a_tool_of_the_session(tmp_path: Path) -> None:
     for choice in ({"type": "function", "name": "house"}, {"type": "mcp", "server_label": "weather"}):
         found = findings(tmp_path, tools=tools, session={"tools": mine, "tool_choice": choice})
         assert codes(found) == [("PF307", ("session", "tool_choice"))]
+
+
+PLACE = {"http": {"url": "http://127.0.0.1/{city}/{day}"}}
+
+
+@pytest.mark.parametrize(
+    ("run", "parameters", "told", "hint"),
+    [
+        ({"python": "lights.py"}, None, "'lights.py' names no function", "write `lights.py:function`"),
+        ({"python": "lights.py:"}, None, "'lights.py:' names no function", "write `lights.py:function`"),
+        ({"python": "house.py:lamp"}, None, "there is no file 'house.py'", "the path is relative to the profile"),
+        ({"python": "lights"}, None, "there is no entry point 'lights' in the group 'rtengine.tools'", "file.py:func"),
+        (PLACE, {"properties": {"city": {}}}, "the URL wants an argument 'day', and the tool has no", "add 'day' to"),
+        (PLACE, {"properties": {"city": {}, "dya": {}}}, "the URL wants an argument 'day'", "did you mean 'dya'?"),
+        ({"http": {"url": "http://127.0.0.1/{city"}}, None, "the braces of the URL do not match", "{argument}"),
+    ],
+)
+def test_a_tool_that_cannot_be_loaded_or_called_is_found(
+    tmp_path: Path, run: Any, parameters: Any, told: str, hint: str
+) -> None:
+    (tmp_path / "lights.py").touch()
+    tool = {"name": "x", "run": run, **({"parameters": parameters} if parameters else {})}
+    (found,) = findings(tmp_path, tools=[tool])
+    assert (found.code, found.path[:3]) == ("PF308", ("tools", 0, "run"))
+    assert found.message.startswith(told)
+    assert hint in found.hint
+
+
+def test_a_url_without_parameters_fills_no_place(tmp_path: Path) -> None:
+    assert len(findings(tmp_path, tools=[{"name": "x", "run": PLACE}])) == 2
+
+
+def test_what_can_be_loaded_and_called_is_not_found(tmp_path: Path) -> None:
+    (tmp_path / "lights.py").touch()
+    full = {"properties": {"city": {}, "day": {}}}
+    tools = [
+        {"name": "a", "run": {"python": "lights.py:lamp"}},  # whether it is there, only an import tells
+        {"name": "b", "run": {"python": "house.rooms:lamp"}},
+        {"name": "c", "run": PLACE, "parameters": full},
+        {"name": "d", "run": PLACE, "parameters": {"$ref": "#/$defs/place"}},
+    ]
+    assert findings(tmp_path, tools=tools) == []

@@ -51,6 +51,12 @@ def test_a_callable_is_described_by_its_signature_and_docstring(box: Toolbox) ->
     assert "title" not in offered.parameters
 
 
+def test_every_callable_that_cannot_be_loaded_is_named() -> None:
+    with pytest.raises(RtengineError) as told:
+        Toolbox([tool("nobody"), tool("add"), tool("nothing")])
+    assert [name in told.value.message for name in ("nobody", "add", "nothing")] == [True, False, True]
+
+
 def test_a_result_that_is_no_text_is_json(box: Toolbox) -> None:
     (done,) = call(box, "get_weather", {"city": "Oslo", "unit": "kelvin"})
     assert json.loads(done.output) == {"city": "Oslo", "unit": "kelvin", "degrees": 21.5}

@@ -20,4 +20,5 @@ CODES: dict[str, str] = {
     "PF305": "An MCP server that the session may not connect to",
     "PF306": "A field of the session that no server has anything for",
     "PF307": "The session is to call a tool that it does not have",
+    "PF308": "A tool that cannot be loaded or called as it is written",
 }

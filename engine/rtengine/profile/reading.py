@@ -53,7 +53,7 @@ class Reading:
         self._check_environment()
         self._check_secrets()
         self._check_keys()
-        for number, message, path, hint in check_tools(self.file, self.session) if self.file else ():
+        for number, message, path, hint in check_tools(self.file, self.session, self.tools_folder) if self.file else ():
             self._add(number, message, path, hint=hint)
         if self.file is not None and self.session is not None:
             self._check_models(self.session, self.file.models)

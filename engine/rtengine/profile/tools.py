@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from importlib.metadata import entry_points
 from pathlib import Path as FilePath
+from typing import Any
 
 from rtengine.profile.document import ProfileFile
 from rtengine.protocol.session import RealtimeSession, Session
 from rtengine.protocol.tools import FunctionChoice, FunctionTool, McpChoice, McpTool
 from rtengine.source.finding import Path
+from rtengine.source.suggestion import nearest, suggest
 from rtengine.tools.address import HostRule, rule_for
+from rtengine.tools.http import places
+from rtengine.tools.python import GROUP
 from rtengine.tools.settings import ToolSettings
 
 Mistake = tuple[str, str, Path, str]
 """Number of the finding, message, place, hint."""
 
 
-def check_tools(file: ProfileFile, session: Session | None) -> Iterator[Mistake]:
+def check_tools(file: ProfileFile, session: Session | None, folder: FilePath) -> Iterator[Mistake]:
+    """``folder`` is that of the file in which the tools stand. Nothing is imported: whoever runs them does that."""
     rules = []
     for at, text in enumerate(file.mcp_hosts):
         try:
@@ -25,6 +31,11 @@ def check_tools(file: ProfileFile, session: Session | None) -> Iterator[Mistake]
         except ValueError:
             yield "303", f"'{text}' is no host", ("mcp_hosts", at), "write `host`, `host:port` or `*.domain`"
     yield from _names(file.tools)
+    for at, tool in enumerate(file.tools):
+        if tool.run.python is not None:
+            yield from _callable(tool.run.python, folder, ("tools", at, "run", "python"))
+        if tool.run.http is not None:
+            yield from _endpoint(tool.run.http.url, tool.parameters, ("tools", at, "run", "http", "url"))
     if isinstance(session, RealtimeSession):
         yield from _session_tools(session, file.tools, rules)
 
@@ -60,6 +71,35 @@ def _names(tools: Sequence[ToolSettings]) -> Iterator[Mistake]:
         if name in known:
             yield "304", f"there are two tools named '{name}'", ("tools", at, "name"), "every tool has its own name"
         known.add(name)
+
+
+def _callable(reference: str, folder: FilePath, path: Path) -> Iterator[Mistake]:
+    module, colon, name = reference.rpartition(":")
+    if not colon and not reference.endswith(".py"):
+        points = {point.name for point in entry_points(group=GROUP)}
+        if reference not in points:
+            hint = suggest(reference, points) or "write `module:function` or `file.py:function`"
+            yield "308", f"there is no entry point '{reference}' in the group '{GROUP}'", path, hint
+    elif not (colon and module and name):
+        yield "308", f"'{reference}' names no function", path, f"write `{module or reference}:function`"
+    elif module.endswith(".py") and not (folder / module).is_file():
+        yield "308", f"there is no file '{module}'", path, "the path is relative to the profile"
+
+
+def _endpoint(url: str, parameters: dict[str, Any] | None, path: Path) -> Iterator[Mistake]:
+    """A place of the URL that no argument can fill."""
+    try:
+        wanted = places(url)
+    except ValueError:
+        yield "308", "the braces of the URL do not match", path, "`{argument}` stands for an argument of the call"
+        return
+    known = parameters.get("properties") if parameters is not None else {}
+    if not isinstance(known, dict):
+        return  # a schema that says it in another way
+    for name in sorted(wanted - known.keys()):
+        near = nearest(name, known)
+        hint = f"did you mean '{near}'?" if near else f"add '{name}' to the `properties` of `parameters`"
+        yield "308", f"the URL wants an argument '{name}', and the tool has no such parameter", path, hint
 
 
 def _session_tools(

@@ -35,7 +35,7 @@ class Toolbox:
 
     def __init__(self, tools: Sequence[ToolSettings], hosts: Sequence[HostRule] = ()) -> None:
         self._tools = {tool.name: tool for tool in tools if tool.run.mcp is None}
-        self._callables = {tool.name: PythonTool(tool.run.python) for tool in tools if tool.run.python}
+        self._callables = _callables(tools)
         self._slots = {name: Slots(tool.concurrent) for name, tool in self._tools.items()}
         self._loop = ToolLoop()
         servers = {label(tool): tool for tool in tools if tool.run.mcp is not None}
@@ -91,6 +91,22 @@ class Toolbox:
         description = tool.description or (python.description if python else None)
         offered = FunctionTool(name=tool.name, description=description or None, parameters=parameters)
         return OwnFunction(offered, tool.timeout_seconds)
+
+
+def _callables(tools: Sequence[ToolSettings]) -> dict[str, PythonTool]:
+    """By the tool's name. What cannot be loaded is told of all tools at once."""
+    found: dict[str, PythonTool] = {}
+    errors: list[RtengineError] = []
+    for tool in tools:
+        if tool.run.python:
+            try:
+                found[tool.name] = PythonTool(tool.run.python)
+            except RtengineError as error:
+                errors.append(error)
+    if errors:
+        hints = dict.fromkeys(error.hint for error in errors if error.hint)
+        raise RtengineError("\n".join(error.message for error in errors), "; ".join(hints)) from errors[0]
+    return found
 
 
 def label(tool: ToolSettings) -> str:

@@ -56,15 +56,20 @@ def call_endpoint(
 
 def filled(url: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The URL with its places filled, and the arguments that have none there. Raises BadArguments."""
-    places = {name for _, name, _, _ in string.Formatter().parse(url) if name}
+    wanted = places(url)
     values: dict[str, str] = {}
-    for name in places:
+    for name in wanted:
         value = in_words(arguments.get(name, ""))
         if value in ("", ".", ".."):  # a path of such segments is another path
             raise BadArguments(f"The argument '{name}' is missing, or cannot be part of an address.")
         values[name] = quote(value, safe="")
-    rest = {name: value for name, value in arguments.items() if name not in places}
-    return url.format_map(values) if places else url, rest
+    rest = {name: value for name, value in arguments.items() if name not in wanted}
+    return url.format_map(values) if wanted else url, rest
+
+
+def places(url: str) -> set[str]:
+    """The arguments that the URL has a place for. Raises ValueError when its braces do not match."""
+    return {name for _, name, _, _ in string.Formatter().parse(url) if name}
 
 
 def _result(status: int, content: bytes, charset: str, max_bytes: int) -> ToolDone:
