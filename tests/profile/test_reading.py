@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from rtengine.profile.codes import CODES
-from rtengine.profile.load import check_profile, load_profile
+from rtengine.profile.load import check_profile, load_profile, machine_files
+from rtengine.profile.shipped import shipped_files
 from rtengine.source.finding import SHAPE_CODES, FileError, Finding
 from rtengine.source.report import full
 
@@ -88,6 +89,27 @@ def test_a_machine_that_is_not_there_is_found(mine: Path) -> None:
     findings = check(mine, HEAD + "machines:\n  turn: trun\n  response: ./mine/response.yaml\n")
     assert [place(finding) for finding in findings] == [("PF104", 5, 9), ("PF104", 6, 13)]
     assert findings[0].hint.startswith("did you mean 'turn'?")
+
+
+@pytest.mark.parametrize(
+    ("part", "col", "message", "hint"),
+    [
+        ("trun", 3, "unknown machine 'trun'", "did you mean 'turn'?"),
+        ("session", 12, "this file describes the machine 'turn', not 'session'", "write `turn: greet.yaml`"),
+    ],
+)
+def test_a_machine_in_the_part_of_another_is_found_where_it_is_named(
+    mine: Path, part: str, col: int, message: str, hint: str
+) -> None:
+    mine.with_name("greet.yaml").write_text("extends: turn\n", encoding="utf-8")
+    finding = the(check(mine, HEAD + f"machines:\n  {part}: greet.yaml\n"))
+    assert (place(finding), finding.message, finding.hint) == (("PF106", 5, col), message, hint)
+    assert machine_files(mine) == shipped_files("machines")
+
+
+def test_a_machine_of_ones_own_may_have_any_name(mine: Path) -> None:
+    mine.with_name("greet.yaml").write_text("machine: greeter\n", encoding="utf-8")
+    assert check(mine, HEAD + "machines: {greeter: greet.yaml}\n") == []
 
 
 def test_a_machine_is_found_beside_the_file_that_names_it(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ CODES: dict[str, str] = {
     "PF103": "An adapter that is not known",
     "PF104": "A machine file that is not there",
     "PF105": "No machine plays a part that every session needs",
+    "PF106": "A machine file in the part of another machine",
     "PF201": "An environment variable that is not set and has no default",
     "PF202": "A `${` that is no reference to an environment variable",
     "PF203": "A reference to an environment variable where none is read",

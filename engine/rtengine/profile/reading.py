@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from rtengine.chart.overlay import LayeredFile
 from rtengine.errors import ModelError, RtengineError
 from rtengine.models.registry import Kind, adapter_settings
 from rtengine.profile.document import KINDS, ModelChoices, ProfileFile
 from rtengine.profile.environment import strings, substitute
 from rtengine.profile.layers import PREFIX, Layers
 from rtengine.profile.settings import PipelineSettings
-from rtengine.profile.shipped import find
+from rtengine.profile.shipped import find, shipped_files
 from rtengine.profile.tools import check_tools
 from rtengine.protocol.formats import allowed_rates, voice_name
 from rtengine.protocol.session import RealtimeSession, Session, TranscriptionSession
 from rtengine.protocol.turn_detection import SemanticVad, TranscriptionSemanticVad
-from rtengine.source.finding import Finding, Path, Severity
+from rtengine.source.finding import FileError, Finding, Path, Severity
 from rtengine.source.shape import explain
 from rtengine.source.suggestion import suggest
 
@@ -143,6 +145,7 @@ class Reading:
         found: dict[str, FilePath] = {}
         if not isinstance(machines, dict):
             return found
+        shipped = shipped_files("machines")
         for role, reference in machines.items():
             if not isinstance(reference, str):
                 continue
@@ -151,11 +154,29 @@ class Reading:
                 found[role] = find("machines", reference, self._layers.origin(path).folder)
             except RtengineError as error:
                 self._add("104", error.message, path, hint=error.hint)
+                continue
+            if found[role] != shipped.get(role) and self._plays_another(role, found[role]):
+                del found[role]  # what it would do in that part is not worth telling
+                found.update({name: path for name, path in shipped.items() if name == role})
         for role in NEEDED_MACHINES:
             if role not in machines:
                 hint = "add `extends: default`" if "extends" not in self._document else ""
                 self._add("105", f"no machine plays the part '{role}'", ("machines",), key=True, hint=hint)
         return found
+
+    def _plays_another(self, role: str, path: FilePath) -> bool:
+        """Whether the file describes another machine than the one that it is to be; with a finding then."""
+        try:
+            name = LayeredFile.read(path, partial(find, "machines")).plain().get("machine")
+        except FileError:
+            return False  # the check of the machine tells why
+        if not isinstance(name, str) or name == role:
+            return False
+        known = role in shipped_files("machines")
+        message = f"this file describes the machine '{name}', not '{role}'" if known else f"unknown machine '{role}'"
+        hint = f"write `{name}: {path.name}`" if known else f"did you mean '{name}'?"
+        self._add("106", message, ("machines", role), key=not known, hint=hint)
+        return True
 
     def _check_name(self) -> None:
         name, stem = self._document.get("profile"), self._layers.chain[0].path.stem
