@@ -23,5 +23,9 @@ class Abilities:
     """Input audio can be cleaned of noise."""
     languages: frozenset[str] | None = None
     """ISO 639-1 codes that the transcriber knows; None when it takes any."""
+    several_languages: bool = True
+    """The transcriber takes several languages to choose from."""
+    logprobs: bool = True
+    """The transcriber tells log probabilities."""
     voices: frozenset[str] | None = None
     """Names of the voices there are; None when any name goes."""

@@ -178,6 +178,8 @@ def abilities(profile: Profile) -> Abilities:
         transcription=transcriber is not None,
         noise_reduction=noise.available(),
         languages=getattr(transcriber and transcriber.settings, "languages", None),
+        several_languages=getattr(transcriber and transcriber.settings, "several_languages", True),
+        logprobs=getattr(transcriber and transcriber.settings, "logprobs", True),
         voices=getattr(voice and voice.settings, "voice_names", None),
         images=getattr(chat and chat.settings, "images", False),
         reasoning=getattr(chat and chat.settings, "reasoning", False),
