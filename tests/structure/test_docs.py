@@ -85,10 +85,13 @@ def test_the_profile_on_the_page_about_access_loads(tmp_path: Path) -> None:
     assert profile.limits.per_key.sessions == 8
 
 
-def test_the_profile_on_the_page_about_models_loads(tmp_path: Path) -> None:
-    (shown,) = re.findall(
+def test_the_profiles_on_the_page_about_models_load(tmp_path: Path) -> None:
+    voices, shown = re.findall(
         r"^```yaml\n(.*?)^```$", (ROOT / "docs/models.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
     )
+    (tmp_path / "voices.yaml").write_text(voices, encoding="utf-8")
+    embedded = load_profile(tmp_path / "voices.yaml", {})
+    assert getattr(embedded.models["voice"].settings, "voice_names", None) == {"clerk", "guest"}
     (tmp_path / "my-models.yaml").write_text(shown, encoding="utf-8")
     profile = load_profile(tmp_path / "my-models.yaml", {})
     assert {kind: adapter.name for kind, adapter in profile.models.items() if kind != "vad"} == {
