@@ -105,12 +105,10 @@ class _Sets:
     def machine(self, path: Path) -> list[Finding]:
         """Of one machine file and, as far as it is its doing, of those beside it."""
         role, files = machine_set(path)
-        usual = {finding.place for finding in self.check(default_set())}
-        own = LayeredFile.read(files[role], VOCABULARY.find).names
-        return [
-            found if found.file in own or found.place in usual else replace(found, note=f"beside {own[0]}")
-            for found in self.check(files)
-        ]
+        layers = LayeredFile.read(files[role], VOCABULARY.find)
+        without = [default_set(), *(machine_set(Path(name))[1] for name in layers.names[1:])]
+        usual = {finding.place for machines in without for finding in self.check(machines)}
+        return [found if found.place in usual else _of(layers, found) for found in self.check(files)]
 
     def profile(self, path: Path) -> list[Finding]:
         findings = check_profile(path)
@@ -119,6 +117,13 @@ class _Sets:
         except FileError:
             return findings  # they tell why the profile cannot be read
         return findings + (self.check(short(machines)) if machines else [])
+
+
+def _of(layers: LayeredFile, found: Finding) -> Finding:
+    """What is not so without the file is its doing, wherever it shows. Errors are shown where they are to be mended."""
+    if found.file not in layers.names:
+        return replace(found, note=f"beside {layers.name}")
+    return layers.blamed(found) if found.file != layers.name and found.severity == "warning" else found
 
 
 def _default_folders() -> list[Path]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from rtengine.errors import RtengineError
-from rtengine.profile.shipped import shipped_variants
+from rtengine.profile.shipped import shipped
 from rtengine_cli.main import app
 
 pytestmark = pytest.mark.unit
@@ -71,7 +72,8 @@ def test_without_a_scenario_it_is_said_where_they_go() -> None:
 def test_the_shipped_variants_pass_by_default() -> None:
     result = invoke("test", "--complete")
     assert result.exit_code == 0, result.output
-    assert f"{len(shipped_variants())} scenarios, 0 failed" in result.output
+    scenarios = (shipped("machines") / "variants/scenarios").glob("*.yaml")
+    assert f"\n{len(list(scenarios))} scenarios, 0 failed\n" in result.output
 
 
 @pytest.mark.parametrize(
@@ -109,6 +111,29 @@ def test_the_matrix_has_blanks() -> None:
     lines = invoke("check", "mine.yaml", "--matrix").stdout.splitlines()
     ending = next(line for line in lines if line.startswith("ending"))
     assert ending.split()[1:] == ["-", "when", "yes", "yes"]
+
+
+def test_a_state_that_can_no_longer_be_entered_is_told_where_the_file_took_its_place() -> None:
+    text = "extends: turn\nstates:\n  listening:\n    initial: alone\n    states: {alone: {}}\n"
+    Path("mine.yaml").write_text(text, encoding="utf-8")
+    output = invoke("check", "mine.yaml").output
+    assert "mine.yaml:4:14: warning SM302 the state 'listening.idle' can never be entered" in output
+    assert re.search(r"= note: it stands in .*turn\.yaml:\d+\n", output)
+
+
+def test_what_a_removal_leaves_useless_is_told_where_it_is_removed() -> None:
+    Path("mine.yaml").write_text("extends: turn\nremove: [states.listening.on.vad.speech]\n", encoding="utf-8")
+    output = invoke("check", "mine.yaml", "--format", "concise").output
+    assert "mine.yaml:2:1: warning SM302 the state 'speaking' can never be entered (it stands in " in output
+    assert "warning SM608 no machine sends 'turn.barge_in' (beside mine.yaml)" in output
+
+
+def test_what_is_wrong_with_an_extended_file_is_not_laid_to_the_one_that_extends_it() -> None:
+    Path("base.yaml").write_text("extends: turn\nstates: {alone: {}}\n", encoding="utf-8")
+    Path("mine.yaml").write_text("extends: base.yaml\nstates: {speaking: {doc: The user speaks}}\n", encoding="utf-8")
+    output = invoke("check", "mine.yaml", "--format", "concise").output
+    assert "base.yaml:2:10: warning SM302 the state 'alone' can never be entered (as mine.yaml extends it)" in output
+    assert "mine.yaml:2" not in output
 
 
 def test_a_promise_that_is_broken_by_an_extending_file_is_told_at_its_row() -> None:

@@ -126,6 +126,25 @@ class LayeredFile:
         note = f"{top.name} extends {self.chain[1].name}" if file is top else f"as {top.name} extends it"
         return replace(found, path=path, note=note)
 
+    def blamed(self, finding: Finding) -> Finding:
+        """A finding in an extended file that is there because of this one, at what this one says nearest to it."""
+        top = self.chain[0]
+        ways = [finding.path[:length] for length in range(len(finding.path), 0, -1)]
+        begins = [(*way[:-1], "initial") for way in ways if way[-1] == "states"][:1]
+        for path in (*begins, (REMOVE,), *ways):
+            if not top.has(path):
+                continue
+            told = top.finding(
+                finding.code,
+                finding.message,
+                path,
+                key=path not in begins,
+                hint=finding.hint,
+                severity=finding.severity,
+            )
+            return replace(told, path=finding.path, note=f"it stands in {finding.file}:{finding.line}")
+        return finding
+
     # --- merging ------------------------------------------------------------------------------------------------------
 
     def _merge(self, file: SourceFile, path: Path, base: Any, over: Any) -> Any:
