@@ -40,20 +40,25 @@ def talk(
     file: Annotated[
         Path | None, typer.Option("--file", "-f", help="WAV file to say, instead of the microphone.")
     ] = None,
+    text: Annotated[str | None, typer.Option("--text", "-t", help="Message to write, instead of speaking.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="WAV file for the spoken answer.")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Send the file at once, not at the speed of speech.")] = False,
     events: Annotated[bool, typer.Option("--events", help="Show every server event.")] = False,
 ) -> None:
     """Talk with a server; prints both sides as text."""
+    if file is not None and text is not None:
+        raise typer.BadParameter("either --file or --text")
     audio = None if file is None else read_wav(file)
-    devices = sound_devices() if file is None else None
+    devices = sound_devices() if file is None and text is None else None
     address = realtime_url(url, model)
 
     async def conversation() -> Exchange:
         async with session(address, key_for(address, key)) as client:
             client.listeners.append(Printer(client.exchange, events))
             await begin(client, voice)
-            if audio is not None:
+            if text is not None:
+                await write(client, text)
+            elif audio is not None:
                 await say(client, audio, fast=fast)
             else:
                 await converse(client, devices)
@@ -66,7 +71,7 @@ def talk(
     if out is not None and exchange.answer:
         write_wav(out, bytes(exchange.answer))
         typer.echo(f"{out}: {len(exchange.answer) / BYTES_PER_SECOND:.1f} s of speech", err=True)
-    if file is not None and "completed" not in exchange.statuses:
+    if devices is None and "completed" not in exchange.statuses:
         raise RtengineError("the server gave no complete answer")
 
 
@@ -116,6 +121,17 @@ async def say(client: Client, audio: bytes, *, fast: bool = False) -> None:
     if not exchange.answers_turns and not exchange.only_transcribes:
         await client.send("response.create")
         await client.until(lambda exchange: bool(exchange.live or exchange.statuses), START_SECONDS, "response.created")
+    await client.until(lambda exchange: exchange.settled, ANSWER_SECONDS, "complete answer")
+
+
+async def write(client: Client, text: str) -> None:
+    """Send a message, and wait until it has been answered."""
+    content = [{"type": "input_text", "text": text}]
+    await client.send("conversation.item.create", item={"type": "message", "role": "user", "content": content})
+    await client.send("response.create")
+    await client.until(
+        lambda exchange: bool(exchange.live or exchange.statuses or exchange.errors), START_SECONDS, "response.created"
+    )
     await client.until(lambda exchange: exchange.settled, ANSWER_SECONDS, "complete answer")
 
 

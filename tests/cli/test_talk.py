@@ -11,7 +11,7 @@ from rtengine.errors import RtengineError
 from rtengine_cli.client import CHUNK, realtime_url, session
 from rtengine_cli.demo import judge
 from rtengine_cli.exchange import Exchange
-from rtengine_cli.talk import begin, key_for, say
+from rtengine_cli.talk import begin, key_for, say, write
 
 pytestmark = pytest.mark.unit
 
@@ -87,6 +87,19 @@ async def test_a_voice_that_the_server_does_not_have_is_told() -> None:
     async with stub(refuse, [CREATED]) as server, session(realtime_url(server.url)) as client:
         with pytest.raises(RtengineError, match="voice"):
             await begin(client, "nova")
+
+
+async def test_a_message_is_written_and_answered() -> None:
+    def answer(event: Event) -> list[Event]:
+        return [] if event["type"] == "conversation.item.create" else by_hand(event)
+
+    async with stub(answer, [CREATED]) as server, session(realtime_url(server.url)) as client:
+        await begin(client)
+        await write(client, "Good morning")
+        exchange = client.exchange
+    assert bytes(exchange.answer) == TONE
+    asked = [event["item"]["content"] for event in server.received if event["type"] == "conversation.item.create"]
+    assert asked == [[{"type": "input_text", "text": "Good morning"}]]
 
 
 class Detecting:
