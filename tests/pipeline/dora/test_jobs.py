@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -119,8 +121,9 @@ async def test_a_stage_that_is_not_credited_stops_and_the_jobs_of_others_go_on(
 
 
 async def test_a_stage_that_fails_at_every_job_is_not_ready_and_is_mended_by_one_that_succeeds(
-    counter: Counter,
+    counter: Counter, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "rtengine")
     got, host = Patient(), counter.host
     fault = counter.folder / "fault"
     fault.touch()
@@ -132,6 +135,12 @@ async def test_a_stage_that_fails_at_every_job_is_not_ready_and_is_mended_by_one
     host.submit(say("mended", count("mended", 3)), got)
     assert await got.outcome("mended") == GenerateDone("stop")
     await eventually(lambda: host.missing() == ())
+    reason = re.compile(
+        r"generate: generate job fault \d failed: RuntimeError: as it was told \(counting_node.py:\d+\)"
+    )
+    await eventually(lambda: sum(reason.fullmatch(record.getMessage()) is not None for record in caplog.records) == 3)
+    said = [record.getMessage() for record in caplog.records if record.getMessage().startswith("generate ")]
+    assert said == ["generate fails at every job: it counts as missing until one succeeds", "generate is well again"]
 
 
 async def test_sessions_are_spread_over_replicas_and_move_when_one_dies(counter: Counter) -> None:
