@@ -33,6 +33,7 @@ from rtengine.pipeline.dora.stack import dora_command
 from rtengine.profile.load import Adapter, Profile, load_profile
 from rtengine.protocol.formats import voice_name
 from rtengine.protocol.session import RealtimeSession
+from rtengine.server.app import pipeline_host
 from rtengine.server.keys import check_exposure
 from rtengine.tools.box import Toolbox
 from rtengine_cli.demo import QUESTION
@@ -92,7 +93,7 @@ def parts(profile: Profile) -> Iterator[tuple[str, Part]]:
     for kind, adapter in profile.models.items():
         yield f"{kind} {adapter.name}", partial(model, adapter, profile, tests[kind])
     if profile.pipeline.host == "dora":
-        yield "dataflow", dora_command
+        yield "dataflow", partial(dataflow, profile)
     if profile.session.audio.input.noise_reduction is not None:
         yield "noise reduction", noise_reduction
     if profile.tools or profile.mcp_hosts:
@@ -162,6 +163,12 @@ def speaks(voice: Any, profile: Profile) -> str:
     if not samples:
         raise RtengineError("spoke nothing")
     return f"spoke {samples / voice.rate:.1f} s as '{name}'"
+
+
+def dataflow(profile: Profile) -> str:
+    """Whether there is a dora, and a dataflow of one's own fits the profile. Nothing is started."""
+    pipeline_host(profile)
+    return f"run by {dora_command()}"
 
 
 def noise_reduction() -> str:
