@@ -121,7 +121,6 @@ class Cost:
     """What a server spent on a crowd, and what the crowd saw meanwhile."""
 
     cpu_seconds: float
-    seconds: float
     tally: Tally
 
     @property
@@ -146,18 +145,21 @@ async def measure(
 ) -> Cost:
     """``size`` callers for some seconds, after as many as one turn takes to settle.
 
-    ``cpu`` tells the CPU seconds of the server. Raises ``RtengineError`` when a caller is refused anything or cut off.
+    ``update`` is the ``session.update`` of each; ``cpu`` tells the CPU seconds of the server. Raises ``RtengineError``
+    when a caller is refused anything or cut off.
     """
     tally = Tally()
-    connections = await asyncio.gather(*(_connected(url, update) for _ in range(size)))
-    callers = [Caller(tally, words, onset).run(each, at / size) for at, each in enumerate(connections)]
-    tasks = [asyncio.create_task(caller) for caller in callers]
+    connections: list[ClientConnection] = []
+    tasks: list[asyncio.Task[None]] = []
     try:
+        for at in range(size):
+            connections.append(await _connected(url, update))
+            tasks.append(asyncio.create_task(Caller(tally, words, onset).run(connections[at], at / size)))
         await asyncio.wait(tasks, timeout=SETTLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         tally.reset()
-        begun, spent = time.monotonic(), cpu()
+        spent = cpu()
         await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        cost = Cost(cpu() - spent, time.monotonic() - begun, tally)
+        cost = Cost(cpu() - spent, tally)
         over = [task for task in tasks if task.done()]
     finally:
         for task in tasks:
@@ -165,12 +167,27 @@ async def measure(
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(connection.close() for connection in connections))
     if over or tally.errors:
-        raise RtengineError(f"the server did not keep up with {size} callers: {tally.errors[:1] or 'it hung up'}")
+        cause = over[0].exception() if over else None
+        said = tally.errors[0] if tally.errors else _innermost(cause)
+        raise RtengineError(f"a caller of {size} was refused or cut off: {said}") from cause
     return cost
+
+
+def _innermost(error: BaseException | None) -> str:
+    """What is said by the first error of a group of groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)
 
 
 async def _connected(url: str, update: dict[str, Any] | None) -> ClientConnection:
     connection = await connect(url, compression=None, max_size=MAX_SIZE, open_timeout=START_SECONDS)
     if update is not None:
         await connection.send(json.dumps({"type": "session.update", "session": {"type": "realtime"} | update}))
+        event: dict[str, Any] = {}
+        while event.get("type") not in ("session.updated", "error"):
+            event = json.loads(await connection.recv())
+        if event["type"] == "error":
+            await connection.close()
+            raise RtengineError(f"the server refused to change the session: {event['error']['message']}")
     return connection

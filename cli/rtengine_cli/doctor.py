@@ -39,6 +39,9 @@ from rtengine.tools.box import Toolbox
 from rtengine_cli.demo import QUESTION
 from rtengine_cli.recording import RATE, read_wav
 
+ENOUGH = 40
+"""Characters of an answer."""
+
 Part = Callable[[], str]
 """Does something, and tells in a few words how it went. Raises RtengineError."""
 
@@ -111,7 +114,10 @@ def address(profile: Profile) -> str:
     try:
         socket.create_server((server.host, server.port), family=_family(server.host)).close()
     except OSError as error:
-        raise RtengineError(f"cannot be listened on: {error.strerror}", "choose another with --port") from error
+        raise RtengineError(
+            f"cannot be listened on: {error.strerror}",
+            "end what listens there, or choose another `port`",
+        ) from error
     return "free"
 
 
@@ -135,7 +141,7 @@ def model(adapter: Adapter, profile: Profile, test: Callable[[Any, Profile], str
 def hears(factory: Any, profile: Profile) -> str:
     edges = factory(RATE).feed(np.frombuffer(read_wav(QUESTION), "<i2"))
     if not edges:
-        raise RtengineError("heard no speech in a recording")
+        raise RtengineError("heard no speech")
     return f"heard speech at {edges[0].at_ms:.0f} ms"
 
 
@@ -143,14 +149,21 @@ def transcribes(transcriber: Any, profile: Profile) -> str:
     request = TranscribeRequest(read_wav(QUESTION), RATE)
     *_, done = transcriber.transcribe(request, Cancel())
     assert isinstance(done, TranscribeDone)
+    if not done.transcript:
+        raise RtengineError("heard no words")
     return f"wrote '{done.transcript}'"
 
 
 def answers(chat: Any, profile: Profile) -> str:
     instructions = getattr(profile.session, "instructions", "")
     asked = ({"role": "system", "content": instructions}, {"role": "user", "content": "What is the capital of France?"})
-    request = GenerateRequest(asked, max_tokens=24)
-    words = "".join(each.text for each in chat.generate(request, Cancel()) if isinstance(each, GenerateText))
+    words = ""
+    cancel = Cancel()
+    for each in chat.generate(GenerateRequest(asked), cancel):
+        words += each.text if isinstance(each, GenerateText) else ""
+        if len(words) >= ENOUGH:
+            cancel.set()
+            break
     if not words:
         raise RtengineError("answered nothing")
     return f"said '{' '.join(words.split())}'"

@@ -17,7 +17,7 @@ from rtengine.profile.load import Profile, load_profile
 if TYPE_CHECKING:
     from rtengine.server.observation import Observation
 
-log = logging.getLogger("rtengine.server")
+READY = logging.getLogger("rtengine.server.ready")
 
 
 class LogFormat(StrEnum):
@@ -125,7 +125,8 @@ def announce(profile: Profile, host: str, port: int, view: str, log_format: LogF
     if log_format is LogFormat.json:
         # With the token, which nobody could know otherwise.
         told = {"url": url, "port": port, "profile": profile.name, **({"inspect": url + view} if view else {})}
-        log.info("ready", extra={"fields": told})
+        READY.setLevel(logging.INFO)  # whatever else is left out: without it nobody knows where the server is
+        READY.info("ready", extra={"fields": told})
         return
     typer.echo(banner(profile, host, port))
     if view:

@@ -48,6 +48,8 @@ def talk(
     """Talk with a server; prints both sides as text."""
     if file is not None and text is not None:
         raise typer.BadParameter("either --file or --text")
+    if fast and file is None:
+        raise typer.BadParameter("only a --file can be sent at once", param_hint="--fast")
     audio = None if file is None else read_wav(file)
     devices = sound_devices() if file is None and text is None else None
     address = realtime_url(url, model)
@@ -87,6 +89,8 @@ async def begin(client: Client, voice: str | None = None) -> None:
     Raises ``RtengineError`` when the server has no such voice.
     """
     await client.until(lambda exchange: bool(exchange.session or exchange.errors), START_SECONDS, "session.created")
+    if voice and client.exchange.only_transcribes:
+        raise RtengineError("the session only transcribes: nothing is spoken in it")
     pcm = {"type": "audio/pcm", "rate": 24000}
     listening: dict[str, Any] = {"format": pcm}
     if not client.exchange.transcribes:

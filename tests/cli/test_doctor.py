@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def mine(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def taken() -> int:
+def taken() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
@@ -66,7 +67,7 @@ def test_what_fails_is_told_with_its_remedy_and_the_rest_is_tried(mine: Path, ta
         "transcriber scripted",
         "chat openai",
     }
-    assert found[f"address 127.0.0.1:{taken}"].hint == "choose another with --port"
+    assert "choose another `port`" in found[f"address 127.0.0.1:{taken}"].hint
     assert found["transcriber scripted"].told == "Out of memory."
     assert "did not answer" in found["chat openai"].told
     assert "timeout_seconds" in found["chat openai"].hint
@@ -82,10 +83,29 @@ def test_tools_are_loaded_and_servers_asked(mine: Path) -> None:
     assert "docs" in broken.told
 
 
+@pytest.mark.parametrize(
+    ("models", "part", "told"),
+    [
+        (
+            "transcriber: {adapter: scripted, transcripts: ['']}",
+            "transcriber scripted",
+            "heard no words",
+        ),
+        ("chat: {adapter: scripted, rules: [{match: '', say: ''}]}", "chat scripted", "answered nothing"),
+        ("voice: {adapter: scripted, ms_per_character: 0}", "voice scripted", "spoke nothing"),
+    ],
+)
+def test_a_model_that_gives_nothing_fails(mine: Path, models: str, part: str, told: str) -> None:
+    outcome = report(mine, f"server: {{port: 0}}\nmodels: {{{models}}}\n")[part]
+    assert (outcome.well, outcome.told) == (False, told)
+
+
 def test_the_command_fails_when_a_part_does(mine: Path, taken: int) -> None:
     mine.write_text(HEAD + f"server: {{port: {taken}}}\n", encoding="utf-8")
     result = CliRunner().invoke(app, ["doctor", "--profile", str(mine)])
     assert isinstance(result.exception, RtengineError)
     assert result.stdout.count("ok ") == 5
     assert "FAILED  address" in result.stdout
-    assert CliRunner().invoke(app, ["doctor", "--profile", "scripted"]).stdout.count("ok ") >= 5
+    mine.write_text(HEAD + "server: {port: 0}\n", encoding="utf-8")
+    result = CliRunner().invoke(app, ["doctor", "--profile", str(mine)])
+    assert (result.exit_code, result.stdout.count("ok ")) == (0, 6)

@@ -55,6 +55,12 @@ def test_a_log_for_machines_says_in_one_line_that_the_server_is_ready_and_where(
         assert process.stdout.read() == ""
 
 
+def test_the_level_of_the_log_does_not_hide_where_the_server_is() -> None:
+    with run("--log-level", "error") as process:
+        (only,) = until(process, "ready")
+        assert only["port"] > 0
+
+
 def test_without_the_live_view_the_line_has_no_address_of_it() -> None:
     with run() as process:
         assert "inspect" not in until(process, "ready")[-1]

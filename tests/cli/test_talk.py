@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.cli.realtime_stub import CREATED, Event, session_object, spoken, stub
+from typer.testing import CliRunner
 
 from rtengine.errors import RtengineError
 from rtengine_cli.client import CHUNK, realtime_url, session
 from rtengine_cli.demo import judge
 from rtengine_cli.exchange import Exchange
+from rtengine_cli.main import app
 from rtengine_cli.talk import begin, key_for, say, write
 
 pytestmark = pytest.mark.unit
@@ -200,3 +202,15 @@ def test_only_a_complete_spoken_answer_passes_the_demo(changes: dict[str, Any], 
     judge(answered())
     with pytest.raises(RtengineError, match=words):
         judge(answered(**changes))
+
+
+async def test_a_session_that_only_transcribes_has_no_voice() -> None:
+    created = {"type": "session.created", "session": {"type": "transcription", "audio": {"input": {}}}}
+    async with stub(by_hand, [created]) as server, session(realtime_url(server.url)) as client:
+        with pytest.raises(RtengineError, match="nothing is spoken"):
+            await begin(client, "cedar")
+
+
+@pytest.mark.parametrize("options", [["--text", "Hi", "--file", "a.wav"], ["--text", "Hi", "--fast"]])
+def test_options_that_do_not_fit_each_other_are_refused(options: list[str]) -> None:
+    assert CliRunner().invoke(app, ["talk", *options]).exit_code == 2

@@ -176,6 +176,7 @@ FAILURES = [
         "context_length_exceeded",
         "invalid_request_error",
     ),
+    (refuse(400, {"message": "No such key: sk-1", "code": 400}), None, "invalid_request_error"),
     (refuse(500), None, "server_error"),
     (stream(delta(content="Hel"), whole=False), "connection_error", "server_error"),
     (stream(delta(content="Hel")), "stream_error", "server_error"),

@@ -169,7 +169,7 @@ def chunk(words: str, reason: str | None = None) -> dict[str, Any]:
 
 def test_chunks_in_the_shape_of_chat_completions_are_read_as_well(server: Server) -> None:
     usage = {**chunk(""), "choices": [], "usage": {"prompt_tokens": 1, "total_tokens": 2}}
-    chunks = (chunk(" My"), chunk(" gosh.", "stop"), chunk(" Yes."), chunk("", "stop"), usage)
+    chunks = (chunk(" My"), chunk(" gosh.", "stop"), chunk(" Yes."), chunk("", "stop"), chunk(""), usage)
     for model in opened(server, stream=True):
         results = transcribe(model, server, stream(*chunks))
         assert results == [*map(TranscribeDelta, ("My", " gosh.", " Yes.")), TranscribeDone("My gosh. Yes.", 0.5)]

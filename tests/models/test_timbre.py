@@ -25,6 +25,15 @@ def test_the_pitch_range_stretches_the_melody_about_its_median() -> None:
     assert Timbre(pitch_range=0).melody(MELODY, 40)[2:5] == pytest.approx([200, 200, 200])
 
 
+def test_no_voice_becomes_too_low_to_be_one_or_higher_than_voices_are() -> None:
+    melody = np.array([0, 90, 200, 400], np.float32)
+    low = Timbre(pitch=0.4, pitch_range=2).melody(melody, 40)
+    high = Timbre(pitch=2, pitch_range=2).melody(melody, 40)
+    assert low[0] == high[0] == 0
+    assert low[1:].min() > 40
+    assert high.max() == 600
+
+
 def test_silence_has_no_melody() -> None:
     silence = np.zeros(4, np.float32)
     assert Timbre(pitch=2).melody(silence, 40) is silence

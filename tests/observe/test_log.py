@@ -145,3 +145,6 @@ def test_debug_is_for_the_servers_own_lines_and_what_libraries_count_is_for_nobo
     set_up(stream=stream)
     logging.getLogger("rtengine.dora").debug("detail")
     assert len(lines(stream)) == 3
+    set_up("error", stream=stream)
+    logging.getLogger("httpx").warning("slow")
+    assert len(lines(stream)) == 3

@@ -146,7 +146,7 @@ class OpenAIEndpoint:
         if isinstance(error, openai.APIStatusError):
             return self._status_failure(error)
         if isinstance(error, openai.APIError):
-            return ModelFailure(f"The {self._name} endpoint failed: {error.message}", error.code)
+            return ModelFailure(f"The {self._name} endpoint failed: {self._without_key(error.message)}", error.code)
         if isinstance(error, ValueError):
             failure = self.malformed("sent something that cannot be read")
             failure.hint += f" ({error})"
@@ -154,8 +154,9 @@ class OpenAIEndpoint:
         return None
 
     def _status_failure(self, error: openai.APIStatusError) -> ModelFailure:
-        status, code = error.status_code, error.code
-        told = f"HTTP {status} from {self._settings.base_url}: {self._without_key(error.message)}"
+        status, code = error.status_code, None if str(error.code).isdigit() else error.code
+        said = self._without_key(_sentence(error))
+        told = f"HTTP {status} from {self._settings.base_url}: {said}"
         if status in (401, 403):
             return self._told("refused the server's key", f"check `api_key` ({told})", code or "invalid_api_key")
         if status == 404:
@@ -165,7 +166,7 @@ class OpenAIEndpoint:
             sentence = "has no quota left" if code == "insufficient_quota" else "is over its rate limit"
             return self._told(sentence, told, code or "rate_limit_exceeded", "rate_limit_error")
         if status < 500:
-            return ModelFailure(error.message, code, "invalid_request_error")
+            return ModelFailure(said, code, "invalid_request_error")
         return self._told(f"failed (HTTP {status})", told, code)
 
     def _without_key(self, text: str) -> str:
@@ -181,3 +182,10 @@ class OpenAIEndpoint:
 
 def _cancelled(request: Future[None]) -> None:
     request.cancel()
+
+
+def _sentence(error: openai.APIStatusError) -> str:
+    """What the endpoint says is wrong; the whole body where that is not in the API's shape."""
+    body = error.body
+    told = body.get("message") if isinstance(body, dict) else None
+    return told if isinstance(told, str) else error.message

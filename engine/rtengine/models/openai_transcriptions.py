@@ -146,7 +146,8 @@ class _Heard:
             # So vLLM streams: in the shape of chat completions, with a reason at the end of each 30 s.
             case {"choices": [{"delta": {**delta}, **choice}]}:
                 words = self._add(str(delta.get("content") or ""))
-                self.text = self._words.strip() if choice.get("finish_reason") else None
+                if words or choice.get("finish_reason"):
+                    self.text = self._words.strip() if choice.get("finish_reason") else None
                 return words
             case {"text": str(text), **answer} if not self._streamed or answer.get("type") == "transcript.text.done":
                 self.text = text.strip()

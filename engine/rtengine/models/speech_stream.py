@@ -12,8 +12,6 @@ _BEGINNING = 4
 """Bytes that tell what it is."""
 _HEADER = 12
 _CHUNK_HEADER = 8
-_UNKNOWN_LENGTHS = (0, 0x7FFFFFFF)
-"""A file that is sent while it is made has none yet, or a very large one."""
 _PCM, _EXTENSIBLE = 1, 0xFFFE
 
 
@@ -46,7 +44,8 @@ class WavStream:
         self._rate = rate
         self._held = b""
         self._left: float | None = None
-        """Bytes of samples to come; None while none have begun."""
+        """Bytes of samples to come; None while none have begun. Many files that are sent while they are made say 0, or
+        more than there will ever be."""
 
     def push(self, data: bytes) -> bytes:
         """The bytes of samples that are in. Raises ``ModelError``."""
@@ -70,8 +69,7 @@ class WavStream:
             name, length = struct.unpack_from("<4sI", self._held, at)
             at += _CHUNK_HEADER
             if name == b"data":
-                known = _UNKNOWN_LENGTHS[0] < length < _UNKNOWN_LENGTHS[1]
-                self._left = length if known else float("inf")
+                self._left = length or float("inf")
                 return self._held[at:]
             if name == b"fmt " and len(self._held) >= at + length:
                 self._check(self._held[at : at + length])

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 Bins = TypeVar("Bins", NDArray[np.float32], NDArray[np.complex64])
 """From 0 Hz to half the sample rate, by frames."""
 
+_HIGHEST = 600.0
+"""Hertz. Nobody speaks higher."""
 _NOTHING = np.float32(1e-7)
 """Power under which there is nothing to hear."""
 _MOST = 2.0
@@ -37,7 +39,8 @@ class Timbre(BaseModel):
             return f0
         median = np.median(f0[voiced])
         moved = median * self.pitch * (np.maximum(f0, 1) / median) ** self.pitch_range
-        return np.where(voiced, moved, f0).astype(np.float32)
+        # What would be too low to be voiced stays a voice.
+        return np.where(voiced, moved.clip(unvoiced * 1.05, _HIGHEST), f0).astype(np.float32)
 
     def spectrum(self, bins: Bins) -> Bins:
         """The spectrum with its formants moved; nothing above what there was."""

@@ -132,7 +132,7 @@ def set_up(level: Level = "info", format: Format = "pretty", stream: IO[str] | N
     root.setLevel("INFO" if level == "debug" else level.upper())
     logging.getLogger("rtengine").setLevel("DEBUG" if level == "debug" else "NOTSET")
     for name in _REQUEST_LOGS:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 
 def _sentence(record: logging.LogRecord) -> str:
