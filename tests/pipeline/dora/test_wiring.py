@@ -99,6 +99,8 @@ def test_a_stage_of_the_profile_that_no_node_serves_is_refused_before_anything_i
         (("path: python", "path: no-such-program"), "has the path no-such-program", "or a command of this machine"),
         ((ARGS, "args: -u -X dev none.py"), "runs none.py, where there is no file", "write an absolute path"),
         ((ARGS, "args: -u here.py --fast"), "runs here.py, where there is no file", "write `path: here.py`"),
+        ((ARGS, "args: -u -Xmc none.py"), "runs none.py, where there is no file", "write an absolute path"),
+        ((ARGS, "args: -u --check-hash-based-pycs m no.py"), "runs no.py, where there is no file", "an absolute path"),
     ],
 )
 def test_a_node_whose_file_is_missing_is_named_with_the_path(
@@ -126,6 +128,8 @@ def test_a_node_whose_file_is_missing_is_named_with_the_path(
         ("path: python", "path: elsewhere.py\n    deploy: {machine: gpu}"),
         (ARGS, f"args: -u {__file__} none.py"),
         (ARGS, "args: -c pass"),
+        (ARGS, "args: -um package.module"),
+        (ARGS, "args: -uBcpass"),
     ],
 )
 def test_a_file_that_is_there_or_that_may_be_elsewhere_is_not_refused(tmp_path: Path, change: tuple[str, str]) -> None:
@@ -134,6 +138,47 @@ def test_a_file_that_is_there_or_that_may_be_elsewhere_is_not_refused(tmp_path: 
     path = tmp_path / "flow.yml"
     path.write_text(f"{before}- id: speak{after.replace(*change)}", encoding="utf-8")
     assert "speak" in read(path).replicas
+
+
+BELOW = """nodes:
+  - {id: server, path: dynamic, inputs: {tick: dora/timer/millis/20, generate: chat/op/results}, outputs: [generate]}
+  - {id: chat, %s}
+"""
+OPERATOR = "{python: chat.py, inputs: {1: {source: server/%s}}, outputs: [results]}"
+
+
+@pytest.mark.parametrize("key", ["operator: %s", "operators: [%s]", "custom: %s"])
+def test_an_input_may_stand_below_an_operator_and_be_a_number(key: str) -> None:
+    text = BELOW % key
+    assert "generate" in parse(text % (OPERATOR % "generate"), "f").replicas
+    with pytest.raises(RtengineError) as raised:
+        parse(text % (OPERATOR % "generat"), "f")
+    assert raised.value.message == (
+        "The input '1' of 'chat' in the dataflow f comes from 'server/generat', which the server does not send."
+    )
+
+
+def test_an_input_of_the_server_that_is_a_number_is_refused_by_its_name() -> None:
+    with pytest.raises(RtengineError) as raised:
+        parse(write(profile()).replace("      tick: ", "      1: chat/results\n      tick: "), "f")
+    assert raised.value.message == "The server's input '1' in the dataflow f belongs to none of its outputs."
+
+
+def test_inputs_of_an_operator_that_are_no_mapping_are_refused() -> None:
+    text = write(profile()) + "  - {id: other, operator: {python: other.py, inputs: [server/speak]}}\n"
+    with pytest.raises(RtengineError) as raised:
+        parse(text, "f")
+    assert raised.value.message == "The `inputs` of the node 'other' in the dataflow f are not a mapping."
+
+
+def test_arguments_that_are_no_command_line_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "flow.yml"
+    path.write_text(write(profile()).replace(ARGS, 'args: -u "foo'), encoding="utf-8")
+    with pytest.raises(RtengineError) as raised:
+        read(path)
+    assert raised.value.message == (
+        f"The `args` of the node 'speak' in the dataflow {path} are no command line: No closing quotation."
+    )
 
 
 def test_the_examples_fit() -> None:

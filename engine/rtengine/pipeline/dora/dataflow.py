@@ -19,7 +19,7 @@ from ruamel.yaml.error import YAMLError
 from rtengine.errors import RtengineError
 from rtengine.pipeline.dora.attachment import TICK
 from rtengine.pipeline.dora.node import JOBS, PROFILE_VARIABLE, RESULTS
-from rtengine.pipeline.dora.wiring import PORT, SERVER, check_files, check_ports, ports, source_of
+from rtengine.pipeline.dora.wiring import PORT, SERVER, check_files, check_ports, ports, sources
 from rtengine.pipeline.stage import STAGES
 from rtengine.profile.load import Outline, Profile
 from rtengine.profile.shipped import shipped_files
@@ -101,7 +101,7 @@ def parse(text: str, shown: str = "dataflow", folder: Path | None = None) -> Dat
             f"The dataflow {shown} has no node '{SERVER}' with `path: dynamic`.",
             "write one to start from: rtengine dataflow PROFILE --out FILE",
         )
-    inputs = {port: source_of(server["inputs"][port]) for port in ports(server, "inputs", shown)}
+    inputs = sources(server, shown)
     replicas = {port: match[1] for port in ports(server, "outputs", shown) if (match := PORT.match(port))}
     for port in replicas:
         if port not in inputs:

@@ -25,6 +25,10 @@ _ELSEWHERE = ("dynamic", "shell")
 """Paths that name no file: a node that attaches itself, and a command line."""
 _WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 """Options of a Python interpreter that take the next argument."""
+_NO_FILE = re.compile(r"-[A-VYZa-z]*?[mc]")
+"""Those that run a module or a command, also behind others in one word: ``-um``."""
+_BELOW = ("operator", "operators", "custom")
+"""Keys of a node below which inputs and outputs stand."""
 
 Node = Mapping[str, Any]
 
@@ -68,7 +72,11 @@ def check_files(nodes: Iterable[Node], folder: Path, shown: str) -> None:
                 f"The node '{node.get('id')}' of the dataflow {shown} has the path {path}, where there is no file."
             )
             raise RtengineError(message, f"a path is relative to {folder.resolve()}, or a command of this machine")
-        script = _script(path, node.get("args"))
+        try:
+            script = _script(path, node.get("args"))
+        except ValueError as error:
+            message = f"The `args` of the node '{node.get('id')}' in the dataflow {shown} are no command line"
+            raise RtengineError(f"{message}: {error}.") from error
         if script is not None and not (os.path.isabs(script) and os.path.isfile(script)):
             message = f"The node '{node.get('id')}' of the dataflow {shown} runs {script}, where there is no file."
             hint = "arguments are not relative to the dataflow: write an absolute path"
@@ -86,6 +94,12 @@ def ports(node: Node, kind: str, shown: str) -> list[str]:
     return [str(name) for name in given]
 
 
+def sources(node: Node, shown: str) -> dict[str, str]:
+    """Where each of a node's inputs comes from, as ``node/output``. Raises RtengineError."""
+    ports(node, "inputs", shown)
+    return {str(port): source_of(given) for port, given in (node.get("inputs") or {}).items()}
+
+
 def source_of(given: Any) -> str:
     """``node/output``, also where it stands in a mapping with a queue's size."""
     return str(given.get("source", "")) if isinstance(given, Mapping) else str(given)
@@ -94,9 +108,19 @@ def source_of(given: Any) -> str:
 def _from_nodes(nodes: Iterable[Node], shown: str) -> Iterator[tuple[str, str, str, str]]:
     """Each input: node, name, and the node and output that it comes from."""
     for node in nodes:
-        for port in ports(node, "inputs", shown):
-            sender, _, output = source_of(node["inputs"][port]).partition("/")
-            yield str(node.get("id")), port, sender, output
+        for part in (node, *_parts(node)):
+            for port, source in sources(part, shown).items():
+                sender, _, output = source.partition("/")
+                yield str(node.get("id")), port, sender, output
+
+
+def _parts(node: Node) -> Iterator[Node]:
+    """What has inputs and outputs of its own in a node: its operator or operators, or a custom node's settings."""
+    for key in _BELOW:
+        given = node.get(key)
+        for part in given if isinstance(given, list) else [given]:
+            if isinstance(part, Mapping):
+                yield {**part, "id": node.get("id")}
 
 
 def _check_sender(nodes: Iterable[Node], port: str, sender: str, output: str, shown: str) -> None:
@@ -106,8 +130,7 @@ def _check_sender(nodes: Iterable[Node], port: str, sender: str, output: str, sh
         raise RtengineError(f"{where}, and there is no such node.", suggest(sender, ids, "nodes"))
     node = ids[sender]
     outputs = ports(node, "outputs", shown)
-    # The outputs of operators stand below these.
-    if output not in outputs and not any(key in node for key in ("operator", "operators", "custom")):
+    if output not in outputs and not any(key in node for key in _BELOW):
         raise RtengineError(f"{where}, which that node does not send.", suggest(output, outputs, "outputs"))
 
 
@@ -119,7 +142,7 @@ def _script(path: str, arguments: Any) -> str | None:
     for word in words:
         if word in _WITH_VALUE:
             next(words, None)
-        elif word.startswith(("-m", "-c")) or word == "-" or "$" in word:
+        elif _NO_FILE.match(word) or word == "-" or "$" in word:
             return None
         elif not word.startswith("-"):
             return word
