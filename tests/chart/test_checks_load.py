@@ -81,3 +81,10 @@ def test_the_machines_that_ship_have_nothing_wrong_with_them() -> None:
     files = {path.stem: path for path in sorted(MACHINES.glob("*.yaml"))}
     assert files
     assert check_machines(files, SESSION_VOCABULARY) == []
+
+
+def test_a_target_that_is_deeper_elsewhere_is_told_with_its_whole_path(tmp_path: Path) -> None:
+    call = "  call: {initial: held, states: {held: {on: {line.dead: [{target: over}]}}}}\n"
+    files = write(tmp_path, phone=PHONE.replace("target: over", "target: held") + call)
+    hints = {finding.code: finding.hint for finding in check_machines(files, VOCABULARY)}
+    assert hints["SM203"] == "did you mean 'call.held'?"

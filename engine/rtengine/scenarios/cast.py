@@ -83,7 +83,9 @@ class Cast(ABC):
             for audio in spoken(waiting.request, pieces, fresh):
                 if waiting.id in self.jobs:
                     self.deliver(waiting, audio)
-            if waiting.id in self.jobs and not unfinished:
+            if unfinished:
+                return
+            if waiting.id in self.jobs:
                 self.deliver(waiting, jobs.SpeakDone())
 
 

@@ -69,8 +69,10 @@ def _row(subject: Subject, row: Row) -> None:
     written = row.row
     if row.lost:
         subject.broken = True
-        known = [*subject.places, *(place.name for place in subject.places.values())]
-        hint = suggest(str(written.target), known, "states")
+        target = str(written.target)
+        elsewhere = [path for path, place in subject.places.items() if place.name == target]
+        known = elsewhere or [*subject.places, *(place.name for place in subject.places.values())]
+        hint = suggest(target, known, "states")
         subject.report("SM203", f"unknown target state '{written.target}'", (*row.path, "target"), hint=hint)
     elif row.target is None and written.reenter:
         message = "a row of the machine itself has no state to enter again"
