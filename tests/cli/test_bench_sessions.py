@@ -89,12 +89,12 @@ async def test_a_caller_speaks_again_when_it_has_been_answered(monkeypatch: pyte
     assert tally.appends >= len(server.sent) - 1
 
 
-async def test_what_a_bare_server_spends_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_crowd_sends_to_a_bare_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crowd, "SETTLE_SECONDS", 0.1)
     with bench_sessions.bare() as (url, pid):
         cost = await measure(url, 3, 0.5, lambda: cpu_seconds(pid))
     assert cost.tally.appends > 0
-    assert cost.append_us == pytest.approx(cost.cpu_seconds / cost.tally.appends * 1e6)
+    assert (cost.tally.heard, cost.tally.answered, cost.tally.errors) == ([], [], [])
 
 
 @pytest.mark.end_to_end

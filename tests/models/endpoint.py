@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -56,6 +56,21 @@ class Server(ThreadingHTTPServer):
 
 
 Reply = Callable[[Handler], None]
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
+
+
+S = TypeVar("S")
+M = TypeVar("M", bound=Closable)
+
+
+def loaded(load: Callable[[S, Callable[[str], None]], M], settings: S) -> Iterator[M]:
+    """An adapter for the time of a test, or of a loop of one round."""
+    model = load(settings, lambda step: None)
+    yield model
+    model.close()
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.models.endpoint import Handler, Reply, Server, events, refuse, serving, stall, stream
+from tests.models.endpoint import Handler, Reply, Server, events, loaded, refuse, stall, stream
 
 from rtengine.models.jobs import GenerateArguments, GenerateCall, GenerateDone, GenerateRequest, GenerateText
 from rtengine.models.openai_chat import OpenAIChat, OpenAIChatSettings, load
@@ -20,20 +20,12 @@ HELLO = ({"role": "user", "content": "Hello"},)
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture
 def chat(server: Server) -> Iterator[OpenAIChat]:
     yield from opened(server)
 
 
 def opened(server: Server, **settings: Any) -> Iterator[OpenAIChat]:
-    model = load(OpenAIChatSettings(model="m", base_url=server.url, **settings), lambda step: None)
-    yield model
-    model.close()
+    yield from loaded(load, OpenAIChatSettings(model="m", base_url=server.url, **settings))
 
 
 def delta(finish_reason: str | None = None, **fields: Any) -> dict[str, Any]:

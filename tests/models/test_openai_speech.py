@@ -4,12 +4,12 @@ import io
 import struct
 import threading
 import wave
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.models.endpoint import Handler, Reply, Server, begin, refuse, send, serving, stall
+from tests.models.endpoint import Handler, Reply, Server, begin, loaded, refuse, send, stall
 
 from rtengine.models.jobs import SpeakRequest
 from rtengine.models.openai_speech import OpenAISpeech, OpenAISpeechSettings, load
@@ -22,20 +22,12 @@ PCM = SAMPLES.astype("<i2").tobytes()
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture
 def voice(server: Server) -> Iterator[OpenAISpeech]:
     yield from opened(server)
 
 
 def opened(server: Server, **settings: Any) -> Iterator[OpenAISpeech]:
-    model = load(OpenAISpeechSettings(model="m", base_url=server.url, **settings), lambda step: None)
-    yield model
-    model.close()
+    yield from loaded(load, OpenAISpeechSettings(model="m", base_url=server.url, **settings))
 
 
 def said(text: str = "Good morning.", voice: str = "alloy", **fields: Any) -> SpeakRequest:
@@ -233,8 +225,9 @@ def test_a_cancel_closes_the_connection_at_once(voice: OpenAISpeech, server: Ser
 def test_whoever_stops_listening_closes_the_connection(voice: OpenAISpeech, server: Server) -> None:
     server.replies.put(stall("audio/pcm", PCM))
     pieces = voice.speak(said(), Cancel())
+    assert isinstance(pieces, Generator)
     assert len(next(pieces))
-    pieces.close()  # type: ignore[attr-defined]
+    pieces.close()
     assert server.left.wait(10)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.models.endpoint import Handler, Reply, Server, begin, events, refuse, send, serving, stall, stream
+from tests.models.endpoint import Handler, Reply, Server, begin, events, loaded, refuse, send, stall, stream
 
 from rtengine.models.jobs import TranscribeDelta, TranscribeDone, TranscribeRequest
 from rtengine.models.openai_transcriptions import OpenAITranscriber, OpenAITranscriptionSettings, load
@@ -24,20 +24,12 @@ TOKENS = [{"token": "Hel", "logprob": -0.5, "bytes": [72]}, {"token": "lo", "log
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture
 def transcriber(server: Server) -> Iterator[OpenAITranscriber]:
     yield from opened(server)
 
 
 def opened(server: Server, **settings: Any) -> Iterator[OpenAITranscriber]:
-    model = load(OpenAITranscriptionSettings(model="m", base_url=server.url, **settings), lambda step: None)
-    yield model
-    model.close()
+    yield from loaded(load, OpenAITranscriptionSettings(model="m", base_url=server.url, **settings))
 
 
 def heard(text: str, **fields: Any) -> Reply:

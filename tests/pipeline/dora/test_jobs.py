@@ -8,6 +8,7 @@ import re
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,11 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(240), pytest.mark.asyn
 
 NODE = Path(__file__).with_name("counting_node.py")
 ENDLESS = 1_000_000
+
+
+def more(got: Patient, name: str, than: int) -> bool:
+    """Whether more results of a job than these have come."""
+    return len(got.of(name)) > than
 
 
 @dataclass
@@ -64,7 +70,7 @@ async def test_a_cancelled_job_is_silent_at_once_and_its_session_goes_on(counter
     got, host = Patient(), counter.host
     for name in ("one", "two"):  # both workers
         host.submit(say(name, count(name), name), got)
-        await got.until(lambda name=name: len(got.of(name)) > 3)  # type: ignore[misc]
+        await got.until(partial(more, got, name, 3))
     host.cancel("one")
     heard = len(got.of("one"))
     host.submit(say("next", count("next", 3)), got)  # it needs the worker that was cancelled
@@ -86,10 +92,10 @@ async def test_a_cancel_reaches_the_model_within_a_token_and_what_was_made_meanw
     for number in range(10):
         name = f"cancelled{number}"
         host.submit(say(name, count(name)), got)
-        await got.until(lambda name=name, number=number: len(got.of(name)) > 100 + number)  # type: ignore[misc]
+        await got.until(partial(more, got, name, 100 + number))
         host.cancel(name)
         taken = len(got.of(name))
-        await eventually(lambda name=name: counter.over(name))  # type: ignore[misc]
+        await eventually(partial(counter.over, name))
         begun = counter.begun(name)
         print(f"{begun - taken} tokens after the server's cancel, {begun - counter.at_cancel(name)} after the model's")
         assert begun - counter.at_cancel(name) <= 1
