@@ -74,7 +74,11 @@ class Page:
     async def until(self, condition: str) -> Any:
         """Wait, from one frame of the page to the next, until an expression is true."""
         look = f"() => {{ const found = ({condition}); found ? done(found) : requestAnimationFrame(look); }}"
-        return await self.value(f"new Promise((done) => {{ const look = {look}; look(); }})")
+        try:
+            return await self.value(f"new Promise((done) => {{ const look = {look}; look(); }})")
+        except TimeoutError:
+            shown = await self.value("JSON.stringify(document.body.dataset) + document.body.innerText")
+            raise AssertionError(f"never: {condition}\n{shown}\n{self.complaints}") from None
 
 
 @asynccontextmanager

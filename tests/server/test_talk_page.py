@@ -47,26 +47,27 @@ KEY = "a-key-for-the-page"
 
 @asynccontextmanager
 async def talking(folder: Path, more: str = "", session: str = "", speech: Path | None = None) -> AsyncIterator[Page]:
-    """The page, opened at the root of a server; its microphone plays a file once."""
+    """The page, opened at the root of a server; its microphone plays a file again and again."""
     profile = PROFILE.replace("session:\n", f"session:\n{session}") + more
     (folder / "talkative.yaml").write_text(profile, encoding="utf-8")
     microphone = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    microphone += [f"--use-file-for-fake-audio-capture={speech}%noloop"] if speech else []
+    microphone += [f"--use-file-for-fake-audio-capture={speech}"] if speech else []
     async with server(profile=str(folder / "talkative.yaml")) as told, page(*microphone) as view:
         await view.open(told["talk"])
         yield view
 
 
-def spoken(folder: Path) -> Path:
-    """The question, with a second of silence around it."""
+def spoken(folder: Path, *, pause: float = 20) -> Path:
+    """The question, with silence around it: what a microphone plays again and again. Without a pause it never ends."""
     with wave.open(str(QUESTION)) as source:
         rate, sound = source.getframerate(), source.readframes(source.getnframes())
+    edge = 2 * int(0.2 * rate)  # of the silence in the recording
     path = folder / "question.wav"
     with wave.open(str(path), "wb") as target:
         target.setnchannels(1)
         target.setsampwidth(2)
         target.setframerate(rate)
-        target.writeframes(bytes(2 * rate) + sound + bytes(2 * rate))
+        target.writeframes(sound[edge:-edge] if pause == 0 else bytes(2 * rate) + sound + bytes(2 * int(pause * rate)))
     return path
 
 
@@ -95,7 +96,6 @@ async def test_a_spoken_question_is_written_down_and_its_answer_is_heard_to_the_
     async with talking(tmp_path, speech=spoken(tmp_path)) as view:
         assert await view.value("document.activeElement.id") == "talk"
         await view.press(" ", " ")
-        await view.until("document.getElementById('level').value > 0.05")
         await view.until(f"{USER} === 'What is the capital of France?'")
         assert await milliseconds(view, f"{part('played')} == 600") == 600  # 12 characters of 50 ms
         assert await view.value(f"{ANSWER}.querySelector('p').textContent") == "It is Paris."
@@ -154,9 +154,9 @@ async def test_writing_and_escape_interrupt_too(tmp_path: Path) -> None:
 
 
 async def test_who_stops_in_the_middle_of_a_sentence_is_answered(tmp_path: Path) -> None:
-    async with talking(tmp_path, speech=spoken(tmp_path)) as view:
+    async with talking(tmp_path, speech=spoken(tmp_path, pause=0)) as view:
         await view.press(" ", " ")
-        await view.until("document.body.dataset.state === 'hearing'")
+        await view.until("document.body.dataset.state === 'hearing' && document.getElementById('level').value > 0.05")
         await view.press(" ", " ")
         assert await milliseconds(view, f"{part('played')} == 600") == 600
         assert await view.value("document.getElementById('talk').getAttribute('aria-pressed')") == "false"
@@ -166,7 +166,7 @@ async def test_who_stops_in_the_middle_of_a_sentence_is_answered(tmp_path: Path)
 async def test_without_turn_detection_the_button_ends_the_turn_whatever_the_format(tmp_path: Path) -> None:
     telephone = "format: {type: audio/pcmu}"
     audio = f"  audio: {{input: {{{telephone}, turn_detection: null}}, output: {{{telephone}}}}}\n"
-    async with talking(tmp_path, session=audio, speech=spoken(tmp_path)) as view:
+    async with talking(tmp_path, session=audio, speech=spoken(tmp_path, pause=1)) as view:
         await view.press(" ", " ")
         await view.until("document.getElementById('level').value > 0.2")
         await view.press(" ", " ")
