@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -23,8 +24,9 @@ from rtengine.models.jobs import JobFailed, McpAddress, ToolDone, ToolListDone, 
 from rtengine.models.ports import Cancel
 from rtengine.tools.address import AddressRefused, HostRule
 from rtengine.tools.box import Toolbox
+from rtengine.tools.mcp import Connection
 from rtengine.tools.pinned import MOST_BYTES, PinnedTransport
-from rtengine.tools.settings import ToolSettings
+from rtengine.tools.settings import McpRun, ToolSettings
 
 pytestmark = pytest.mark.unit
 
@@ -177,6 +179,16 @@ def test_what_a_program_says_on_its_standard_error_is_in_the_log_with_its_label(
     assert warned(caplog) == ["the MCP server 'calendar' cannot be connected to: Connection closed (code -32000)"]
     assert "the MCP server 'calendar' says: no calendar is set" in [record.getMessage() for record in caplog.records]
     assert capfd.readouterr().err == ""
+
+
+async def test_a_server_that_never_tells_its_tools_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    silent = McpRun.model_validate({"command": [sys.executable, "-c", "import sys; sys.stdin.read()"]})
+    connection = Connection(silent, "silent")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await connection.list_tools()
+    await connection.close()
+    assert warned(caplog) == ["the MCP server 'silent' had not told its tools when they were given up"]
 
 
 def test_a_failure_for_which_several_wait_is_told_once_and_a_later_one_again(caplog: pytest.LogCaptureFixture) -> None:

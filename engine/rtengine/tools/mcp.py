@@ -67,14 +67,18 @@ class Connection:
     async def list_tools(self) -> tuple[dict[str, Any], ...]:
         """The server's tools. Raises ``McpFailure``."""
         tools: list[Tool] = []
-        async with self._use() as client:
-            cursor: str | None = None
-            for _ in range(PAGES):
-                page = await client.list_tools(cursor=cursor)
-                tools += page.tools
-                cursor = page.next_cursor
-                if cursor is None:
-                    break
+        try:
+            async with self._use() as client:
+                cursor: str | None = None
+                for _ in range(PAGES):
+                    page = await client.list_tools(cursor=cursor)
+                    tools += page.tools
+                    cursor = page.next_cursor
+                    if cursor is None:
+                        break
+        except asyncio.CancelledError:
+            log.warning("the MCP server '%s' had not told its tools when they were given up", self._label)
+            raise
         return tuple(_listed(tool) for tool in tools)
 
     async def call(self, name: str, arguments: dict[str, Any], max_bytes: int) -> ToolDone:
@@ -90,6 +94,8 @@ class Connection:
         holder = self._holder
         self._leave.set()
         if holder is not None:
+            if self._client is not None and not self._client.done():
+                holder.cancel()  # it is still connecting, and would not see that it may leave
             await asyncio.wait([holder], timeout=2)
 
     @contextlib.asynccontextmanager
