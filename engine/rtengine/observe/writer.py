@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
@@ -51,22 +52,30 @@ class Writer:
         self._thread.join()
 
     def _write(self) -> None:
-        files: dict[Path, IO[str]] = {}
+        files: dict[LineFile, IO[str]] = {}
         while (found := self._waiting.get()) is not None:
             line_file, text = found
+            if line_file not in files:
+                for given_up in [each for each in files if each.broken]:
+                    _leave(files.pop(given_up))
             if line_file.broken:
                 continue
             try:
-                file = files.get(line_file.path) or files.setdefault(line_file.path, create(line_file.path))
+                file = files.get(line_file) or files.setdefault(line_file, create(line_file.path))
                 if text is None:
-                    files.pop(line_file.path).close()
+                    files.pop(line_file).close()
                 else:
                     file.write(text)
                     file.flush()  # what is written survives the process
             except OSError as error:
                 line_file.give_up(error.strerror or str(error))
         for file in files.values():
-            file.close()
+            _leave(file)
+
+
+def _leave(file: IO[str]) -> None:
+    with contextlib.suppress(OSError):  # what could not be written still cannot be
+        file.close()
 
 
 class LineFile:
