@@ -105,6 +105,30 @@ async def test_what_takes_a_restart_is_said_once(
     assert now(reloader).profile.server.port != 9
 
 
+async def test_limits_of_the_server_take_a_restart_and_those_of_a_session_do_not(
+    reloader: Reloader, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "mine.yaml").write_text(PROFILE + "limits: {sessions: 3, tool_rounds: 2}\n", encoding="utf-8")
+    assert await reloader.reload()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "'limits.sessions' of the profile has changed, which takes a restart of the server"
+    ]
+    assert now(reloader).profile.limits.tool_rounds == 2
+
+
+async def test_a_file_that_goes_while_the_files_are_read_replaces_nothing(
+    reloader: Reloader, caplog: pytest.LogCaptureFixture
+) -> None:
+    def gone(profile: Profile, machines: Machines) -> Made:
+        raise FileNotFoundError(2, "No such file or directory", "mine-turn.yaml")
+
+    before, watched = now(reloader), reloader.files
+    reloader._make = gone
+    assert not await reloader.reload()
+    assert (now(reloader), reloader.files) == (before, watched)
+    assert "new sessions have the last good files" in caplog.text
+
+
 async def test_a_change_of_a_file_is_noticed(
     reloader: Reloader, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

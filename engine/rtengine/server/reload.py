@@ -31,6 +31,8 @@ RELOADED = ("doc", "session", "machines", "limits")
 """Parts of a profile that new sessions have from its file."""
 KEPT = ("models", "pipeline", "server", "keys", "tools", "mcp_hosts", "prices")
 """What the server itself is made of."""
+KEPT_LIMITS = ("per_key", "sessions", "message_bytes", "write_buffer_bytes", "request_bytes", "request_seconds")
+"""And those of the limits that are not a session's."""
 
 
 class Factory(Protocol):
@@ -94,17 +96,18 @@ class Reloader:
         """Read the files again; whether new sessions have them."""
         try:
             # away from the event loop: compiling takes longer than a piece of audio lasts
-            profile, machines = await asyncio.to_thread(self._read)
+            profile, files, factory = await asyncio.to_thread(self._read)
         except RtengineError as error:
             self._refused(error)
             return False
-        self.files = files_of(profile, machines)
-        for part in KEPT:
-            if getattr(profile, part) != getattr(self._last, part):
-                log.warning(f"'{part}' of the profile has changed, which takes a restart of the server")
+        except OSError as error:  # an editor may take a file away between two looks at it
+            self._complain(f"not reloaded: {error}; new sessions have the last good files")
+            return False
+        self.files = files
+        for part in kept_that_differ(profile, self._last):
+            log.warning(f"'{part}' of the profile has changed, which takes a restart of the server")
         self._last = profile
-        renewed = replace(self._started, **{part: getattr(profile, part) for part in RELOADED})
-        self._current.factory = self._make(renewed, machines)
+        self._current.factory = factory
         names = [shown(path) for path in changed]
         log.info("reloaded for new sessions", extra={"fields": {"changed": names}})
         self._notice(f"new sessions have {', '.join(names) or 'the files'} as changed")
@@ -122,9 +125,11 @@ class Reloader:
         log.error(text)
         self._notice(text)
 
-    def _read(self) -> tuple[Profile, Machines]:
+    def _read(self) -> tuple[Profile, frozenset[Path], Factory]:
         profile = load_profile(self._started.path)
-        return profile, load_machines(profile.machines, VOCABULARY)
+        machines = load_machines(profile.machines, VOCABULARY)
+        renewed = replace(self._started, **{part: getattr(profile, part) for part in RELOADED})
+        return profile, files_of(profile, machines), self._make(renewed, machines)
 
 
 @asynccontextmanager
@@ -137,6 +142,13 @@ async def reloading(reloader: Reloader | None) -> AsyncIterator[None]:
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+def kept_that_differ(profile: Profile, before: Profile) -> list[str]:
+    """What has changed and does not count for new sessions."""
+    parts = [part for part in KEPT if getattr(profile, part) != getattr(before, part)]
+    limits = [name for name in KEPT_LIMITS if getattr(profile.limits, name) != getattr(before.limits, name)]
+    return [*parts, *(f"limits.{name}" for name in limits)]
 
 
 def files_of(profile: Profile, machines: Machines) -> frozenset[Path]:
