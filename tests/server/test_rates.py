@@ -166,6 +166,26 @@ def test_without_redis_each_server_holds_the_limits_alone(redis: FakeServer, cap
         assert len(caplog.records) == 2
 
 
+def test_what_has_waited_for_a_lost_redis_is_not_counted_when_it_is_back(clock: Clock) -> None:
+    later = Later()
+    asked, answers = list[str](), list[Window | None]()
+
+    def ask(name: str) -> Callable[[], Window]:
+        def exchange() -> Window:
+            asked.append(name)
+            return Window(1, clock.now + 60)
+
+        return exchange
+
+    behind = Behind(lambda answer: answer(), later.work.clear, later)  # type: ignore[arg-type]
+    behind.run(ask("old"), answers.append)
+    clock.now += 30  # so long the ones before it took to fail
+    behind.run(ask("new"), answers.append)
+    later.go()
+    assert asked == ["new"]
+    assert answers == [None, Window(1, clock.now + 60)]
+
+
 def test_an_answer_after_the_loop_has_closed_is_dropped() -> None:
     def closed(answer: Callable[[], None]) -> None:
         raise RuntimeError("Event loop is closed")

@@ -28,6 +28,8 @@ SECONDS = 60
 SOCKET_SECONDS = 2.0
 FRESH_SECONDS = 1.0
 """How long it is not asked again what the other servers have spent."""
+LATE_SECONDS = 5.0
+"""What has waited for so long is not sent any more: it would be counted in another minute, and hold up what follows."""
 MEMORY = "memory://"
 
 log = logging.getLogger("rtengine.server")
@@ -157,23 +159,23 @@ class Behind:
         self._lost = False
 
     def run(self, ask: Callable[[], Window], answer: Callable[[Window | None], None]) -> None:
-        self._executor.submit(self._work, ask, answer)
+        self._executor.submit(self._work, ask, answer, time.time() + LATE_SECONDS)
 
     def close(self) -> None:
         """Forget what has not been asked yet, and wait for what has."""
         self._executor.shutdown(cancel_futures=True)
         self._hang_up()
 
-    def _work(self, ask: Callable[[], Window], answer: Callable[[Window | None], None]) -> None:
+    def _work(self, ask: Callable[[], Window], answer: Callable[[Window | None], None], latest: float) -> None:
         window: Window | None = None
         try:
-            window = ask()
+            if time.time() < latest:
+                window = ask()
+                self._lost = False
         except Exception as error:  # whatever the Redis client raises: the limits hold without it
             if not self._lost:
                 log.warning("rate counters are out of reach", extra={"fields": {"error": type(error).__name__}})
             self._lost = True
-        else:
-            self._lost = False
         try:
             self._post(lambda: answer(window))
         except RuntimeError:  # the loop has closed: nobody is left to limit
