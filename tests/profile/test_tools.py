@@ -83,6 +83,8 @@ def test_a_key_that_is_written_into_the_file_is_found(tmp_path: Path) -> None:
         ({"name": "x", "run": {**HTTP, **MCP}}, "run"),
         ({"name": "x", "run": {"mcp": {}}}, "run"),
         ({"name": "x", "run": {"mcp": {"server_url": "https://a.b/", "command": ["c"]}}}, "run"),
+        ({"name": "x", "run": {"mcp": {"server_url": "https://a.b/", "env": {"A": "b"}}}}, "run"),
+        ({"name": "x", "run": {"mcp": {"command": ["c"], "headers": {"A": "b"}}}}, "run"),
         ({"name": "x", "run": {"http": {"url": "ftp://a.b/"}}}, "run"),
         ({"name": "x", "run": MCP, "parameters": {"type": "object"}}, None),
         ({"name": "x", "run": HTTP, "timeout_seconds": 0}, "timeout_seconds"),

@@ -37,6 +37,8 @@ class Endpoint(BaseHTTPRequestHandler):
             return
         status = 500 if self.path.startswith("/broken") else 200
         said = {"path": self.path, "method": self.command, "body": body, "key": self.headers.get("x-key")}
+        if self.path.startswith("/typed"):
+            said = {"type": self.headers.get("content-type")}
         content = b"no" if status == 500 else b"x" * 200 if self.path.startswith("/long") else json.dumps(said).encode()
         self.send_response(status)
         self.send_header("content-length", str(len(content)))
@@ -60,13 +62,21 @@ def address() -> Iterator[str]:
     server.server_close()
 
 
-def call(url: str, arguments: Any, cancel: Cancel | None = None, method: str = "POST") -> list[Any]:
-    run = {"http": {"url": url, "method": method, "headers": {"X-Key": "secret"}}}
+def call(
+    url: str, arguments: Any, cancel: Cancel | None = None, method: str = "POST", headers: dict[str, str] | None = None
+) -> list[Any]:
+    run = {"http": {"url": url, "method": method, "headers": {"X-Key": "secret", **(headers or {})}}}
     box = Toolbox([ToolSettings.model_validate({"name": "t", "run": run, "max_result_bytes": 150})])
     try:
         return list(box.run(ToolRequest("t", json.dumps(arguments)), Cancel() if cancel is None else cancel))
     finally:
         box.close()
+
+
+def test_the_profile_may_name_the_type_of_the_body(address: str) -> None:
+    for headers, sent in (({}, "application/json"), ({"Content-Type": "application/ld+json"}, "application/ld+json")):
+        (done,) = call(f"{address}/typed", {"a": 1}, headers=headers)
+        assert json.loads(done.output) == {"type": sent}
 
 
 def test_arguments_go_into_the_body(address: str) -> None:

@@ -38,7 +38,7 @@ def call_endpoint(
         query = "&".join(part for part in (query, given) if part)
     else:
         body = json.dumps(rest).encode()
-        headers["content-type"] = "application/json"
+        headers.setdefault("content-type", "application/json")
     target = (split.path or "/") + (f"?{query}" if query else "")
     kind = http.client.HTTPSConnection if split.scheme == "https" else http.client.HTTPConnection
 

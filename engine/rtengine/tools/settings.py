@@ -48,6 +48,10 @@ class McpRun(ToolsModel):
     def _one_way(self) -> McpRun:
         if (self.server_url is None) == (self.command is None):
             raise ValueError("either 'server_url' or 'command' is needed, and not both")
+        if self.command is None and self.env:
+            raise ValueError("'env' is for a 'command': a server at a 'server_url' has its own environment")
+        if self.server_url is None and self.headers:
+            raise ValueError("'headers' are for a 'server_url': a 'command' is sent none")
         return self
 
 
