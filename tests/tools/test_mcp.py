@@ -24,8 +24,10 @@ from rtengine.models.jobs import JobFailed, McpAddress, ToolDone, ToolListDone, 
 from rtengine.models.ports import Cancel
 from rtengine.tools.address import AddressRefused, HostRule
 from rtengine.tools.box import Toolbox
+from rtengine.tools.loop import ToolLoop
 from rtengine.tools.mcp import Connection
 from rtengine.tools.pinned import MOST_BYTES, PinnedTransport
+from rtengine.tools.servers import Servers
 from rtengine.tools.settings import McpRun, ToolSettings
 
 pytestmark = pytest.mark.unit
@@ -189,6 +191,24 @@ async def test_a_server_that_never_tells_its_tools_is_a_line_of_the_log(caplog: 
             await connection.list_tools()
     await connection.close()
     assert warned(caplog) == ["the MCP server 'silent' had not told its tools when they were given up"]
+
+
+async def test_connections_are_closed_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    closing, all_closing = list[Connection](), asyncio.Event()
+
+    async def close(connection: Connection) -> None:
+        closing.append(connection)
+        if len(closing) == 2:
+            all_closing.set()
+        await all_closing.wait()
+
+    monkeypatch.setattr(Connection, "close", close)
+    tools = [ToolSettings.model_validate({"name": name, "run": {"mcp": {"command": ["x"]}}}) for name in ("a", "b")]
+    servers = Servers({tool.name: tool for tool in tools}, (), ToolLoop())
+    opened = [servers._connection(tool.name, tool.name) for tool in tools]
+    async with asyncio.timeout(10):
+        await servers.close()
+    assert closing == opened
 
 
 def test_a_failure_for_which_several_wait_is_told_once_and_a_later_one_again(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,8 +43,8 @@ class Servers:
             return ToolDone(error=str(failure), kind=failure.kind, code=failure.code)
 
     async def close(self) -> None:
-        for connection in self._connections.values():
-            await connection.close()
+        # together: each may take its time, and whoever closes waits for all of them
+        await asyncio.gather(*(connection.close() for connection in self._connections.values()))
 
     def _key(self, server: McpAddress) -> str | Remote | None:
         """The label of one of the profile's, or what a client named; None when that is not allowed."""
