@@ -200,13 +200,15 @@ class DoraHost:
         while True:
             why, lasted = await self._watch()
             log.error("the dataflow is started again: %s", why)
-            await self._shut()
             wait = _RESTART_SECONDS[0] if lasted > _STEADY_SECONDS else min(2 * wait, _RESTART_SECONDS[1])
-            await asyncio.sleep(wait)
             try:
+                await self._shut()
+                await asyncio.sleep(wait)
                 await self._open()
             except ModelError as error:
                 log.error("%s", error.message)
+            except Exception:  # a system without room for a process may have some the next time
+                log.exception("the dataflow could not be started")
 
     async def _watch(self) -> tuple[str, float]:
         """Wait until the dataflow has to be started again; why, and for how long it has run."""
