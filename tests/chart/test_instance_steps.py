@@ -196,13 +196,6 @@ def test_a_context_has_the_declared_variables_alone() -> None:
     assert "n=1" in repr(instance.ctx)
 
 
-def test_accepts_tells_whether_there_is_a_row_guards_aside() -> None:
-    system, instance, _ = running(FAULTY)
-    assert system.accepts(instance, "guard")
-    assert not system.accepts(instance, "nothing")
-    assert not system.accepts(system.start("m"), "guard")
-
-
 def test_a_guard_of_an_eventless_row_that_raises_is_a_fault_and_the_machine_rests() -> None:
     text = """
         machine: m

@@ -90,10 +90,6 @@ class Instance:
             self.system.post(self, timer)
             self.system.run()
 
-    def accepts(self, event: str) -> bool:
-        """Whether some row could take the event now, guards aside."""
-        return not self.ended and bool(self._rows(event))
-
     # --- run to completion: called by the system, never from a step --------------------------------------------------
 
     def begin(self) -> None:
@@ -116,11 +112,6 @@ class Instance:
         raised = self.system.raised
         while raised:
             self._drop(*raised.popleft())
-
-    def _rows(self, event: str) -> tuple[Plan, ...]:
-        rows = self.definition.table[self.state]
-        plans = rows.get(event)
-        return rows[WILDCARD] if plans is None else plans
 
     def _step(self, event: str, payload: Any) -> bool:
         self.event = event

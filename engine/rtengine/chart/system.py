@@ -60,13 +60,6 @@ class System:
         if not instance.ended:
             self._queue.append((instance, event, payload))
 
-    def deliver(self, role: str, event: str, payload: Any = None) -> int:
-        """Queue an event for every live instance of a machine; returns how many there are."""
-        instances = self.instances(role)
-        for instance in instances:
-            self.post(instance, event, payload)
-        return len(instances)
-
     def run(self) -> None:
         """Handle everything that waits. Called while running, from a host for example, it does nothing."""
         if self._running:
@@ -91,10 +84,6 @@ class System:
             return taken
         finally:
             self._running = False
-
-    def accepts(self, instance: Instance, event: str) -> bool:
-        """Whether some row of the instance could take the event now, guards aside."""
-        return instance.accepts(event)
 
     def instances(self, role: str) -> tuple[Instance, ...]:
         """The live instances of a machine, oldest first."""

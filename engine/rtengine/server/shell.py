@@ -100,9 +100,7 @@ class Shell:
 
     def disconnect(self) -> None:
         """The client is gone: tell the session, and release what it still holds. Does nothing after the end."""
-        if self._busy:
-            self.feed(Disconnected())
-        else:
+        if not self._busy:
             self._step(Disconnected(), 0.0)
         self._end()
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rtengine.audio.activity import Edge, VoiceActivity
 from rtengine.audio.buffer import AudioClip, InputAudioBuffer
-from rtengine.audio.format import AudioFormat
+from rtengine.audio.format import PCMA, PCMU, AudioFormat
 from rtengine.audio.noise import NoiseReducer
 from rtengine.protocol.session import Session
 from rtengine.protocol.turn_detection import ServerVad, TranscriptionServerVad
@@ -148,7 +148,7 @@ def audio_format(session: Session) -> AudioFormat:
 def as_audio_format(wire: object) -> AudioFormat:
     kind = getattr(wire, "type", "audio/pcm")
     if kind == "audio/pcmu":
-        return AudioFormat("pcmu", 8000)
+        return PCMU
     if kind == "audio/pcma":
-        return AudioFormat("pcma", 8000)
+        return PCMA
     return AudioFormat("pcm", getattr(wire, "rate", 24000))

@@ -17,7 +17,7 @@ def check_reachability(subject: Subject, rows: list[Row], flow: Flow) -> None:
     _unused_events(subject)
     if subject.broken:
         return
-    endless = _endless(subject, rows, flow)
+    endless = _endless(subject, flow)
     _states(subject, flow, endless)
     _rows(subject, rows, flow, endless)
 
@@ -42,7 +42,7 @@ def _unused_events(subject: Subject) -> None:
             subject.report("SM306", f"nothing raises the event '{name}'", ("events", "internal", name), key=True)
 
 
-def _endless(subject: Subject, rows: list[Row], flow: Flow) -> set[str]:
+def _endless(subject: Subject, flow: Flow) -> set[str]:
     """Leaves on a round of eventless rows: each sure to be taken, or one whose guard stays as it is."""
     sure: dict[str, tuple[str, Row]] = {}
     for leaf in sorted(flow.arrived):
