@@ -28,9 +28,13 @@ MAX_SIZE = 32 << 20
 def realtime_url(url: str, model: str = "") -> str:
     """``http://host:port``, ``…/v1`` or a full WebSocket address → the address of the Realtime endpoint.
 
-    ``model`` is asked for unless the address says what is wanted.
+    ``model`` is asked for unless the address says what is wanted. Raises RtengineError for what is no address.
     """
-    parts = urlsplit(url if "://" in url else f"ws://{url}")
+    try:
+        parts = urlsplit(url if "://" in url else f"ws://{url}")
+        _ = parts.port  # it is looked at when it is asked for
+    except ValueError as error:
+        raise RtengineError(f"{url!r} is no address: {error}") from None
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
     path = parts.path.rstrip("/")
     if not path.endswith("/realtime"):

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rtengine.errors import RtengineError
 from rtengine.profile.load import load_outline
+from rtengine_cli.output import writing
 
 
 def dataflow(
@@ -24,8 +24,6 @@ def dataflow(
     if out is None:
         typer.echo(text, nl=False)
         return
-    try:
+    with writing(out):
         out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RtengineError(f"Cannot write {out}: {error.strerror or error}") from error
     typer.echo(f"{out} is written; run it with: rtengine run --profile {profile} --dataflow {out}", err=True)

@@ -21,6 +21,7 @@ from rtengine.errors import RtengineError
 from rtengine.profile.shipped import find
 from rtengine.session.vocabulary import VOCABULARY
 from rtengine_cli.machine_set import default_set, machine_set
+from rtengine_cli.output import writing
 
 
 class Format(StrEnum):
@@ -86,7 +87,8 @@ def _by_suffix(output: Path | None) -> Format:
 
 def _write(content: bytes, output: Path | None) -> None:
     if output is not None:
-        output.write_bytes(content)
+        with writing(output):
+            output.write_bytes(content)
     else:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()

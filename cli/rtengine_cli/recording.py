@@ -9,6 +9,7 @@ import numpy as np
 import soxr
 
 from rtengine.errors import RtengineError
+from rtengine_cli.output import writing
 
 RATE = 24000
 """Samples per second of PCM16 on the wire."""
@@ -25,6 +26,8 @@ def read_wav(path: Path) -> bytes:
         raise RtengineError(f"there is no file {str(path)!r}") from None
     except IsADirectoryError:
         raise RtengineError(f"{str(path)!r} is a folder, not a WAV file") from None
+    except OSError as error:
+        raise RtengineError(f"{str(path)!r} cannot be read: {error.strerror or error}") from None
     except (wave.Error, EOFError) as error:
         raise RtengineError(f"{str(path)!r} is no WAV file this reads: {error}", _CONVERT) from None
     if width != 2:
@@ -39,14 +42,11 @@ def read_wav(path: Path) -> bytes:
 
 def write_wav(path: Path, audio: bytes) -> None:
     """Save mono PCM16 at ``RATE``."""
-    try:
-        with path.open("wb") as stream, wave.open(stream, "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(RATE)
-            file.writeframes(audio)
-    except OSError as error:
-        raise RtengineError(f"{str(path)!r} cannot be written: {error.strerror}") from None
+    with writing(path), path.open("wb") as stream, wave.open(stream, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(audio)
 
 
 def loudness(audio: bytes) -> float:

@@ -20,6 +20,7 @@ from rtengine.observe.renewal import renewed
 from rtengine.protocol.codec import encode
 from rtengine.session.vocabulary import VOCABULARY
 from rtengine_cli.machine_set import short
+from rtengine_cli.output import writing
 
 WIDTH = 400
 """Characters of a line that are shown."""
@@ -51,8 +52,9 @@ def replay(
     if write is not None:
         entries = machine_entries(files, definitions)
         lines = list(renewed(recording, definitions, entries, detector))
-        write.touch(mode=0o600)
-        write.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        with writing(write):
+            write.touch(mode=0o600)
+            write.write_text("\n".join(lines) + "\n", encoding="utf-8")
         typer.echo(f"written: {write}")
         return
     began = time.perf_counter()

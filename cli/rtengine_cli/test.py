@@ -53,6 +53,8 @@ def test(
 
     if url and (scenarios or complete):
         raise typer.BadParameter("a server's machine files are not looked at", param_hint="--scenarios, --complete")
+    if url and not paths:
+        raise typer.BadParameter("name the scenarios that the server is to be tested with", param_hint="[PATH]...")
     logging.getLogger("rtengine").addHandler(logging.NullHandler())  # defects that a scenario plants are no news
     suite = Suite(rehearse)
     failed, count = 0, 0

@@ -18,6 +18,9 @@ TURN = "extends: turn\nstates: {listening: {exit: [{call: stop_playing}]}}\n"
 SCENARIO = "doc: A beginning\nmachines: {turn: ../mine.yaml}\nsteps:\n  - expect: [session.created]\n"
 
 
+JOURNAL = Path(__file__).parents[1] / "journals/push_to_talk.jsonl"
+
+
 def invoke(*arguments: str) -> Result:
     return CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}).invoke(app, arguments)
 
@@ -177,6 +180,28 @@ def test_scenarios_with_several_errors_are_counted_by_their_files() -> None:
     assert result.output.endswith("\n1 scenario, 0 failed, 1 file with errors\n")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["draw", "mine.yaml", "-o", "none/a.mmd"],
+        ["dataflow", "scripted", "-o", "none/a.yml"],
+        ["replay", str(JOURNAL), "--write", "none/a.jsonl"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_file_that_cannot_be_written_is_told(command: list[str]) -> None:
+    result = invoke(*command)
+    assert isinstance(result.exception, RtengineError)
+    assert result.exception.message == f"{command[-1]!r} cannot be written: No such file or directory"
+
+
+def test_a_server_at_no_address_is_told() -> None:
+    Path("wire.yaml").write_text(WIRE, encoding="utf-8")
+    result = invoke("test", "wire.yaml", "--url", "ws://127.0.0.1:port")
+    assert isinstance(result.exception, RtengineError)
+    assert "'ws://127.0.0.1:port' is no address" in result.exception.message
+
+
 def test_a_server_that_is_not_there_ends_the_command_when_it_is_first_needed() -> None:
     Path("wire.yaml").write_text(WIRE, encoding="utf-8")
     Path("scenarios/begin.yaml").write_text("steps:\n  - expect: [session.created]\n", encoding="utf-8")
@@ -189,3 +214,4 @@ def test_a_server_that_is_not_there_ends_the_command_when_it_is_first_needed() -
     assert isinstance(alone.exception, RtengineError)
     assert "models: profile" in alone.exception.hint
     assert invoke("test", "scenarios", "--url", "ws://127.0.0.1:1", "--complete").exit_code == 2
+    assert invoke("test", "--url", "ws://127.0.0.1:1").exit_code == 2

@@ -35,6 +35,12 @@ def test_addresses_are_completed(given: str, address: str) -> None:
     assert realtime_url(given) == address
 
 
+@pytest.mark.parametrize("given", ["http://[host", "ws://host:port", "host:70000"])
+def test_what_is_no_address_is_told(given: str) -> None:
+    with pytest.raises(RtengineError, match="is no address"):
+        realtime_url(given)
+
+
 def test_the_model_goes_into_the_query() -> None:
     assert realtime_url("ws://host", "a b") == "ws://host/v1/realtime?model=a+b"
     assert realtime_url("ws://host/v1/realtime?x=1", "m") == "ws://host/v1/realtime?x=1&model=m"

@@ -84,6 +84,8 @@ class WireClient:
             self.refusal = {"status": error.response.status_code, **_body(error.response.body)}
         except (InvalidURI, InvalidHandshake) as error:
             raise Unreachable(f"{self._url} is no Realtime server: {error}") from error
+        except ValueError as error:
+            raise Unreachable(f"{self._url!r} is no address: {error}") from error
         except OSError as error:  # time-outs and TLS among them
             raise Unreachable(f"{self._url} cannot be reached: {error}", HINT) from error
         else:
