@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import threading
 from collections import deque
 from typing import Any
 
@@ -20,33 +21,37 @@ class Speaker:
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[str, bytes]] = deque()
+        self._lock = threading.Lock()
         self._item = ""
         self._played = 0
 
     def add(self, item_id: str, audio: bytes) -> None:
-        self._waiting.append((item_id, audio))
+        with self._lock:
+            self._waiting.append((item_id, audio))
 
     def take(self, size: int) -> bytes:
         """The next ``size`` bytes to play, filled up with silence."""
         taken = bytearray()
-        while self._waiting and len(taken) < size:
-            item_id, audio = self._waiting.popleft()
-            if item_id != self._item:
-                self._item, self._played = item_id, 0
-            room = size - len(taken)
-            taken += audio[:room]
-            self._played += len(audio[:room])
-            if audio[room:]:
-                self._waiting.appendleft((item_id, audio[room:]))
+        with self._lock:
+            while self._waiting and len(taken) < size:
+                item_id, audio = self._waiting.popleft()
+                if item_id != self._item:
+                    self._item, self._played = item_id, 0
+                room = size - len(taken)
+                taken += audio[:room]
+                self._played += len(audio[:room])
+                if audio[room:]:
+                    self._waiting.appendleft((item_id, audio[room:]))
         return bytes(taken) + bytes(size - len(taken))
 
     def interrupt(self) -> tuple[str, int] | None:
         """Stop playing; returns the item that was cut off and how many milliseconds of it were heard."""
-        if not self._waiting:
-            return None
-        playing = self._item if self._waiting[0][0] == self._item else ""
-        self._waiting.clear()
-        return (playing, self._played * 1000 // BYTES_PER_SECOND) if playing else None
+        with self._lock:
+            if not self._waiting:
+                return None
+            playing = self._item if self._waiting[0][0] == self._item else ""
+            self._waiting.clear()
+            return (playing, self._played * 1000 // BYTES_PER_SECOND) if playing else None
 
 
 async def converse(client: Client, devices: Any) -> None:
