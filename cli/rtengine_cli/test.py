@@ -51,10 +51,8 @@ def test(
     """Run scenarios against machine files, or against a server. Exit status 1 when one fails."""
     from rtengine.server.rehearsal import rehearse
 
-    if url and (scenarios or complete):
-        raise typer.BadParameter("a server's machine files are not looked at", param_hint="--scenarios, --complete")
-    if url and not paths:
-        raise typer.BadParameter("name the scenarios that the server is to be tested with", param_hint="[PATH]...")
+    if url:
+        _check_remote(paths, scenarios is not None or complete)
     logging.getLogger("rtengine").addHandler(logging.NullHandler())  # defects that a scenario plants are no news
     suite = Suite(rehearse)
     failed, count = 0, 0
@@ -73,6 +71,13 @@ def test(
         raise RtengineError("there is no scenario to run", hint)
     if failed or unusable or (complete and untaken):
         raise typer.Exit(1)
+
+
+def _check_remote(paths: list[Path] | None, of_machines: bool) -> None:
+    if of_machines:
+        raise typer.BadParameter("a server's machine files are not looked at", param_hint="--scenarios, --complete")
+    if not paths:
+        raise typer.BadParameter("name the scenarios that the server is to be tested with", param_hint="[PATH]...")
 
 
 def _summary(run: int, failed: int, unusable: int) -> str:
