@@ -368,6 +368,37 @@ async def test_a_reason_that_is_too_long_for_a_close_frame_is_cut_between_charac
         assert closed.value.rcvd.reason == "é" * 61
 
 
+async def test_one_event_beyond_the_write_buffer_reaches_a_client_that_reads_and_what_follows_it_does_too() -> None:
+    large, small = Send({"type": "large", "pad": "x" * (16 << 20)}), Send({"type": "small"})
+
+    def answer(session: FakeSession, received: Any, now: float) -> list[Any]:
+        return [] if isinstance(received, Disconnected) else [large, small] if len(session.inputs) == 1 else [small]
+
+    async with running(answer, limits={"write_buffer_bytes": 1 << 16}) as server:
+        async with server.connect(max_size=None) as client:
+            await event(client)
+            for _ in range(2):
+                await client.send('{"type":"input_audio_buffer.clear"}')
+            types = [(await event(client))["type"] for _ in range(3)]
+        assert types == ["large", "small", "small"]
+
+
+async def test_a_second_event_beyond_the_write_buffer_drops_a_client_that_has_not_read_the_first() -> None:
+    large = Send({"type": "large", "pad": "x" * (16 << 20)})
+
+    def answer(session: FakeSession, received: Any, now: float) -> list[Any]:
+        return [] if isinstance(received, Disconnected) else [large, large]
+
+    async with running(answer, limits={"write_buffer_bytes": 1 << 16}) as server:
+        async with server.connect(max_size=None) as client:
+            await event(client)
+            await client.send('{"type":"input_audio_buffer.clear"}')
+            with pytest.raises(ConnectionClosed) as closed:
+                while True:
+                    await client.recv()
+        assert closed.value.rcvd.code == 1013
+
+
 async def test_a_client_that_does_not_read_is_dropped_with_1013_and_a_log_line(caplog: Any) -> None:
     big = Send({"type": "delta", "pad": "x" * 60_000})
 

@@ -82,7 +82,9 @@ class Limits(Settings):
     )
     message_bytes: int = Field(24 << 20, ge=1 << 16, description="Largest frame a client may send")
     buffer_seconds: float = Field(600, gt=0, description="Audio the input buffer holds before a commit")
-    write_buffer_bytes: int = Field(16 << 20, ge=1 << 16, description="Unsent output that drops a client")
+    write_buffer_bytes: int = Field(
+        16 << 20, ge=1 << 16, description="Unsent output that drops a client; one event may go beyond it"
+    )
     request_bytes: int = Field(1 << 20, ge=1 << 10, description="Largest body of an HTTP request")
     request_seconds: float = Field(10, gt=0, description="An HTTP request, or a handshake, must be complete by then")
     context_tokens: int = Field(

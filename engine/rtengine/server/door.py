@@ -10,6 +10,7 @@ from websockets.frames import DATA_OPCODES, Frame
 from websockets.protocol import OPEN, Event
 from websockets.server import ServerProtocol
 
+from rtengine.server.backlog import Backlog
 from rtengine.server.http import HttpConnection
 from rtengine.server.inlet import Inlet
 from rtengine.server.messages import HttpRequest
@@ -29,7 +30,7 @@ class Door(ServerConnection):
     def __init__(self, site: Site, protocol: ServerProtocol, server: Server, **settings: Any) -> None:
         super().__init__(protocol, server, **settings)
         self._site = site
-        self._limit = site.limits.write_buffer_bytes
+        self.backlog = Backlog(site.limits.write_buffer_bytes)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         http = HttpConnection(self._site, self._enter)
@@ -59,7 +60,7 @@ class Door(ServerConnection):
 
     def data_received(self, data: bytes) -> None:
         # A flood of pings fills the write buffer with pongs, past everything that watches what a session sends.
-        if self.transport.get_write_buffer_size() > self._limit and self.state is OPEN:
+        if self.backlog.exceeded_by(self.transport.get_write_buffer_size()) and self.state is OPEN:
             self.logger.warning("client does not read its pongs: dropped")
             self.transport.abort()
             return

@@ -9,6 +9,7 @@ from websockets.asyncio.server import ServerConnection, broadcast
 
 from rtengine.observe.log import SessionLog
 from rtengine.protocol.codec import encode
+from rtengine.server.backlog import Backlog
 
 TRY_AGAIN_LATER = 1013
 """Close code for a client that does not read (IANA WebSocket close code registry)."""
@@ -21,11 +22,11 @@ REASON_BYTES = 123
 
 
 class Outlet:
-    """Writes without waiting, and gives up on a client whose unsent output exceeds ``limit`` bytes."""
+    """Writes without waiting, and gives up on a client whose unsent output exceeds what ``backlog`` allows."""
 
-    def __init__(self, connection: ServerConnection, limit: int, log: SessionLog) -> None:
+    def __init__(self, connection: ServerConnection, backlog: Backlog, log: SessionLog) -> None:
         self._connection = connection
-        self._limit = limit
+        self._backlog = backlog
         self.log = log
         self._closing: asyncio.Task[None] | None = None
         self.dropped = False
@@ -35,13 +36,18 @@ class Outlet:
         """Write one server event. Nothing is written once closing has begun."""
         if self._closing is not None:
             return
+        frame, before = encode(event), self._unsent()
         # The one documented synchronous write; it skips a connection that is not open any more.
-        broadcast((self._connection,), encode(event), text=True)
-        unsent = self._connection.transport.get_write_buffer_size()
-        if unsent > self._limit:
+        broadcast((self._connection,), frame, text=True)
+        self._backlog.added(before, len(frame))
+        unsent = self._unsent()
+        if self._backlog.exceeded_by(unsent):
             self.dropped = True
-            self.log.warning("client does not read: dropped", unsent_bytes=unsent, limit_bytes=self._limit)
+            self.log.warning("client does not read: dropped", unsent_bytes=unsent, limit_bytes=self._backlog.limit)
             self.close(TRY_AGAIN_LATER, "the client does not read")
+
+    def _unsent(self) -> int:
+        return self._connection.transport.get_write_buffer_size()
 
     def close(self, code: int, reason: str) -> None:
         """Begin to close, behind everything sent before. The first call decides code and reason."""

@@ -37,7 +37,7 @@ async def serve_websocket(site: Site, connection: ServerConnection) -> None:
         await feed.serve(door)
         return
     unnamed = SessionLog("", None)
-    outlet = Outlet(door, site.limits.write_buffer_bytes, unnamed)
+    outlet = Outlet(door, door.backlog, unnamed)
     opened = _open(site, door, outlet, unnamed)
     if opened is None:
         door.inlet.close()
