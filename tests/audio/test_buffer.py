@@ -84,6 +84,24 @@ def test_clearing_forgets_half_a_sample_too() -> None:
     assert buffer.cut().pcm16 == b"\x04\x05"
 
 
+@pytest.mark.parametrize("end_ms", [None, 101])
+def test_a_commit_of_all_takes_the_rest_of_a_millisecond_and_forgets_half_a_sample(end_ms: float | None) -> None:
+    buffer = InputAudioBuffer(PCM_24K)
+    buffer.append(pcm(100) + b"\x01\x02\x03")
+    assert buffer.commit(0, end_ms).pcm16 == pcm(100) + b"\x01\x02"
+    assert buffer.buffered_ms == 0
+    buffer.append(b"\x04\x05")
+    assert buffer.cut().pcm16 == b"\x04\x05"
+
+
+def test_a_commit_up_to_a_moment_keeps_half_a_sample_of_what_goes_on() -> None:
+    buffer = InputAudioBuffer(PCM_24K)
+    buffer.append(pcm(100) + b"\x01")
+    assert buffer.commit(0, 100).pcm16 == pcm(100)
+    buffer.append(b"\x02")
+    assert buffer.cut().pcm16 == b"\x01\x02"
+
+
 @pytest.mark.parametrize("format", [PCMU, PCMA])
 def test_g711_is_kept_as_pcm16_at_8_khz(format: AudioFormat) -> None:
     buffer = InputAudioBuffer(format)

@@ -110,9 +110,14 @@ class InputAudioBuffer:
         return AudioClip(pieces, rate, start * 1000 / rate, end * 1000 / rate)
 
     def commit(self, start_ms: float | None = None, end_ms: float | None = None) -> AudioClip:
-        """``cut``, and forget everything up to the end of the clip. What came later stays."""
+        """``cut``, and forget everything up to the end of the clip. What came later stays.
+
+        An end beyond the audio clock, or none, takes all: the half of a sample goes, and what comes next begins anew.
+        """
         clip = self.cut(start_ms, end_ms)
         self._drop_before(self._sample(clip.end_ms))
+        if end_ms is None or end_ms > self.total_ms:
+            self._odd = b""
         return clip
 
     def keep_last(self, ms: float) -> None:
