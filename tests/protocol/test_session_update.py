@@ -158,11 +158,6 @@ def test_empty_values_clear() -> None:
     [
         (heard(transcription={"model": "a", "language": "en"}), heard(transcription={"model": "b"}), "transcription"),
         (heard(format={"type": "audio/pcm", "rate": 24000}), heard(format={"type": "audio/pcmu"}), "format"),
-        (
-            heard(noise_reduction={"type": "near_field", "strength": 0.3}),
-            heard(noise_reduction={"type": "far_field"}),
-            "noise_reduction",
-        ),
     ],
 )
 def test_other_objects_are_replaced_whole(first: dict[str, Any], second: dict[str, Any], place: str) -> None:
@@ -177,6 +172,11 @@ def test_the_strength_of_noise_reduction_stays_when_it_is_left_out() -> None:
     )
     same = {"type": "near_field", "strength": 0.3}
     assert input_of(updated(start, **heard(noise_reduction={"type": "near_field"})))["noise_reduction"] == same
+    other = {"type": "far_field", "strength": 0.3}
+    assert input_of(updated(start, **heard(noise_reduction={"type": "far_field"})))["noise_reduction"] == other
+    off = apply_update(start, {"type": "realtime", **heard(noise_reduction=None)})
+    fresh = {"type": "near_field"}
+    assert input_of(updated(off, **heard(noise_reduction=fresh)))["noise_reduction"] == fresh
     new = {"type": "near_field", "strength": 0.7}
     assert input_of(updated(start, **heard(noise_reduction=new)))["noise_reduction"] == new
 

@@ -232,11 +232,11 @@ def _merged(
 
 
 def _keep_strength(current: Mapping[str, Any], merged: Mapping[str, Any]) -> None:
-    """``noise_reduction.strength`` stays when an update of the same type leaves it out."""
+    """``noise_reduction.strength`` stays when an update leaves it out, whichever type it names."""
     before = current["audio"]["input"]["noise_reduction"]
     where = merged["audio"]["input"] if isinstance(merged["audio"], dict) else None
     after = where.get("noise_reduction") if isinstance(where, dict) else None
     if not isinstance(before, dict) or not isinstance(after, dict):
         return
-    if "strength" in before and after.get("strength") is None and after.get("type") == before["type"]:
+    if "strength" in before and after.get("strength") is None:
         merged["audio"]["input"]["noise_reduction"] = after | {"strength": before["strength"]}
