@@ -74,6 +74,12 @@ REFUSALS: list[tuple[Any, str, str, str]] = [
         "item.content[0].type",
     ),
     (
+        create(type="message", role="assistant", content=[{"type": "text", "text": "a"}]),
+        "invalid_value",
+        "Invalid value: 'text'. Supported values are: 'output_text'.",
+        "item.content[0].type",
+    ),
+    (
         create(type="message", role="tool", content=[]),
         "invalid_value",
         "Invalid value: 'tool'. Supported values are: 'system', 'user', and 'assistant'.",

@@ -209,6 +209,24 @@ def test_a_transcription_session_takes_only_what_it_has() -> None:
     assert (code, param) == ("unknown_parameter", "session.audio.output")
 
 
+@pytest.mark.parametrize(
+    ("value", "code", "message"),
+    [
+        (True, "invalid_value", "Invalid value: true. Supported values are: false."),
+        ("no", "invalid_type", "Invalid type for '{}': expected false, but got a string instead."),
+    ],
+)
+@pytest.mark.parametrize("kind", ["server_vad", "semantic_vad"])
+@pytest.mark.parametrize("flag", ["create_response", "interrupt_response"])
+def test_a_transcription_session_has_no_responses_to_create_or_interrupt(
+    flag: str, kind: str, value: Any, code: str, message: str
+) -> None:
+    patch = heard(turn_detection={"type": kind, flag: value})
+    param = f"session.audio.input.turn_detection.{flag}"
+    found = refused(TranscriptionSession(id="sess_1"), {"type": "transcription", **patch})
+    assert found == (code, message.format(param), param)
+
+
 @pytest.mark.parametrize("voice", ["alloy", "my-own-voice", {"id": "voice_1"}])
 def test_a_voice_is_any_name_or_an_id(voice: Any) -> None:
     assert updated(session(), audio={"output": {"voice": voice}})["audio"]["output"]["voice"] == voice

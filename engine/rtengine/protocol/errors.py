@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -74,8 +75,8 @@ def api_error(name: str, *, param: str | None = None, event_id: str | None = Non
 
 
 def listed(values: Iterable[object]) -> str:
-    """``'a'``; ``'a' and 'b'``; ``'a', 'b', and 'c'``. Numbers stand without quotes."""
-    words = [f"'{value}'" if isinstance(value, str) else str(value) for value in values]
+    """``'a'``; ``'a' and 'b'``; ``'a', 'b', and 'c'``. Numbers and flags stand without quotes, as in JSON."""
+    words = [f"'{value}'" if isinstance(value, str) else json.dumps(value) for value in values]
     if len(words) <= 2:
         return " and ".join(words)
     return f"{', '.join(words[:-1])}, and {words[-1]}"

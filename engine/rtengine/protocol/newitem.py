@@ -6,19 +6,18 @@ import re
 from typing import Annotated, Any
 
 import pybase64
-from pydantic import AfterValidator, Discriminator, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag
 from pydantic_core import PydanticCustomError
 
 from rtengine.protocol.errors import APIError, api_error, unsupported_value
 from rtengine.protocol.items import (
-    AssistantMessage,
     FunctionCall,
     FunctionCallOutput,
     Item,
     ItemReference,
     UserMessage,
 )
-from rtengine.protocol.parts import InputAudio, InputImage, OutputAudioPart
+from rtengine.protocol.parts import InputAudio, InputImage
 
 ID_PATTERN = "^[a-zA-Z0-9_-]+$"
 ID_LENGTH = 32
@@ -60,10 +59,18 @@ def _is_image(url: str) -> bool:
         return False
 
 
-def _check_assistant(item: AssistantMessage) -> None:
-    for at, part in enumerate(item.content):
-        if isinstance(part, OutputAudioPart):  # "cannot currently create assistant audio messages"
-            raise _refused(unsupported_value("output_audio", ["output_text"], f"content[{at}].type"))
+def _assistant_text(item: Any) -> Any:
+    """Refuse what an assistant message of a client may not have, before the models take its audio for right.
+
+    "Cannot currently create assistant audio messages" [the API on ``conversation.item.create``].
+    """
+    if isinstance(item, dict) and item.get("type") == "message" and item.get("role") == "assistant":
+        content = item.get("content")
+        for at, part in enumerate(content if isinstance(content, list) else ()):
+            kind = part.get("type") if isinstance(part, dict) else None
+            if isinstance(kind, str) and kind != "output_text":
+                raise _refused(unsupported_value(kind, ["output_text"], f"content[{at}].type"))
+    return item
 
 
 def _creatable(item: Item) -> Item:
@@ -72,12 +79,10 @@ def _creatable(item: Item) -> Item:
         _check_id(item.call_id, "call_id")
     elif isinstance(item, UserMessage):
         _check_user(item)
-    elif isinstance(item, AssistantMessage):
-        _check_assistant(item)
     return item
 
 
-NewItem = Annotated[Item, AfterValidator(_creatable)]
+NewItem = Annotated[Item, BeforeValidator(_assistant_text), AfterValidator(_creatable)]
 """The item of ``conversation.item.create``: complete, and with ids that the API allows."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -32,6 +32,8 @@ _BOUNDS = {
 _MOST_ERRORS = 1000
 """Pydantic lists them all or none, and a list of a million takes seconds."""
 _QUOTED = re.compile(r"'([^']*)'")
+_FLAGS: dict[str, list[bool]] = {"False": [False], "True": [True]}
+"""What pydantic expects of a flag that may only be off, or on."""
 
 
 def dotted(path: Iterable[str | int]) -> str:
@@ -72,7 +74,8 @@ def _translated(details: ErrorDetails, path: Path) -> APIError:
         number = "integer" if isinstance(context[key], int) and isinstance(value, int) else "decimal"
         return api_error(f"{number}_{bound}", param=param, limit=f"{context[key]:.15g}", value=value)
     if kind == "literal_error":
-        return _not_listed(param, _QUOTED.findall(context["expected"]), value)
+        expected = context["expected"]
+        return _not_listed(param, _QUOTED.findall(expected) or _FLAGS.get(expected, [expected]), value)
     if kind == "unsupported_tag":
         return _untagged(path, context, value)
     if kind == "api_error":
@@ -106,8 +109,8 @@ def _wrong_type(param: str, expected: str, value: Any) -> APIError:
     return api_error("invalid_type", param=param, expected=expected, got=kind_of(value))
 
 
-def _not_listed(param: str, supported: list[str], value: Any) -> APIError:
-    if not isinstance(value, str) and supported:
+def _not_listed(param: str, supported: Sequence[str | bool], value: Any) -> APIError:
+    if not isinstance(value, type(supported[0])):
         return _wrong_type(param, f"one of {listed(supported)}" if len(supported) > 1 else listed(supported), value)
     return unsupported_value(value, supported, param)
 
