@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rtengine.protocol.errors import APIError
-from rtengine.protocol.session import RealtimeSession, Session, apply_update
+from rtengine.protocol.session import RealtimeSession, Session, TranscriptionSession, apply_update
 
 pytestmark = pytest.mark.unit
 
@@ -179,6 +179,26 @@ def test_the_strength_of_noise_reduction_stays_when_it_is_left_out() -> None:
     assert input_of(updated(off, **heard(noise_reduction=fresh)))["noise_reduction"] == fresh
     new = {"type": "near_field", "strength": 0.7}
     assert input_of(updated(start, **heard(noise_reduction=new)))["noise_reduction"] == new
+
+
+@pytest.mark.parametrize("model", ["gpt-realtime-whisper", "gpt-live-transcribe-2026-09-01"])
+def test_a_transcription_session_of_a_model_without_turn_detection_has_none(model: str) -> None:
+    """The API knows none for them: livekit's client leaves the key out, and commits by itself."""
+    start = apply_update(TranscriptionSession(), {"type": "transcription", **heard(transcription={"model": model})})
+    assert start.audio.input.turn_detection is None
+    wanted = {"type": "server_vad", "silence_duration_ms": 300}
+    asked = apply_update(start, {"type": "transcription", **heard(turn_detection=wanted)})
+    named = {"model": model, "language": "en"}
+    assert input_of(updated(asked, **heard(transcription=named)))["turn_detection"]["silence_duration_ms"] == 300
+
+
+def test_turn_detection_that_is_asked_for_stays_whatever_transcribes() -> None:
+    transcription = {"model": "gpt-realtime-whisper"}
+    both = heard(transcription=transcription, turn_detection={"type": "server_vad"})
+    assert input_of(updated(TranscriptionSession(), **both))["turn_detection"]["type"] == "server_vad"
+    assert input_of(updated(session(), **heard(transcription=transcription)))["turn_detection"]["type"] == "server_vad"
+    other = heard(transcription={"model": "gpt-4o-transcribe"})
+    assert input_of(updated(TranscriptionSession(), **other))["turn_detection"]["type"] == "server_vad"
 
 
 def test_tools_tool_choice_truncation_and_tracing_are_replaced() -> None:

@@ -170,6 +170,8 @@ _FIXED = ("id", "object", "expires_at")
 """``model`` is not among them: as at the connection, any name means the profile's models, and the session bears it.
 openai-agents sends the name it has by default, whatever the URL says; refused, its whole configuration would be lost.
 """
+_UNDETECTED = ("gpt-realtime-whisper", "gpt-live-transcribe")
+"""Transcription models for which the API has no turn detection: clients commit by themselves, and leave the key out."""
 
 
 def apply_update(session: Session, patch: Mapping[str, Any]) -> Session:
@@ -182,6 +184,8 @@ def apply_update(session: Session, patch: Mapping[str, Any]) -> Session:
     changes = {key: value for key, value in patch.items() if not _is_fixed(current, key, value)}
     merged = _merged(session, current, changes, ())
     _keep_strength(current, merged)
+    if isinstance(session, TranscriptionSession):
+        _leave_detection(session, patch, merged)
     try:
         return type(session).model_validate(merged, context=own_rates(session))
     except ValidationError as failure:
@@ -240,3 +244,15 @@ def _keep_strength(current: Mapping[str, Any], merged: Mapping[str, Any]) -> Non
         return
     if "strength" in before and after.get("strength") is None:
         merged["audio"]["input"]["noise_reduction"] = after | {"strength": before["strength"]}
+
+
+def _leave_detection(session: TranscriptionSession, patch: Mapping[str, Any], merged: Mapping[str, Any]) -> None:
+    """An update to a model without turn detection turns it off, unless it says what it wants."""
+    before = session.audio.input.transcription
+    where = merged["audio"]["input"] if isinstance(merged["audio"], dict) else None
+    after = where.get("transcription") if isinstance(where, dict) else None
+    model = after.get("model") if isinstance(after, dict) else None
+    if not isinstance(model, str) or not model.startswith(_UNDETECTED) or (before and before.model == model):
+        return
+    if "turn_detection" not in patch["audio"]["input"]:
+        merged["audio"]["input"]["turn_detection"] = None
