@@ -7,9 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeRunner, RealtimeSession
+from agents.voice import StreamedAudioInput, STTModelSettings
+from agents.voice.models.openai_stt import OpenAISTTModel
+from openai import AsyncOpenAI
 from tests.conformance.relay import Relay
 from tests.conformance.speech import RATE, frames, spoken
 from tests.conformance.tape import Tape
@@ -133,4 +137,20 @@ async def test_speech_interrupts_an_answer(relay: Relay, by_server: bool) -> Non
     [truncated] = tape(relay).named("conversation.item.truncated")
     retrieved = tape(relay).named("conversation.item.retrieved")  # it asks for the item when that has been cut
     assert truncated["item_id"] in [event["item"]["id"] for event in retrieved]
+    assert tape(relay).errors() == []
+
+
+async def test_its_speech_to_text_hears_turn_by_turn(relay: Relay) -> None:
+    """A transcription session, with the semantic_vad that it asks for by itself."""
+    heard = StreamedAudioInput()
+    async with AsyncOpenAI(api_key="none", base_url=f"http://{relay.address}/v1") as client:
+        model = OpenAISTTModel("gpt-4o-transcribe", client)
+        session = await model.create_session(heard, STTModelSettings(), False, False)
+        for frame in frames(spoken(silence_seconds=9)):
+            await heard.add_audio(np.frombuffer(frame, np.int16))
+        turns = session.transcribe_turns()
+        async with asyncio.timeout(60):
+            assert (await anext(turns)).endswith("seconds of audio")
+        await session.close()
+    assert tape(relay).told[0]["session"]["type"] == "transcription"
     assert tape(relay).errors() == []

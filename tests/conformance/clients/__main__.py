@@ -33,6 +33,7 @@ PYTHON = {
     "pydantic_ai_realtime": ["pydantic-ai-slim[openai,realtime]==2.68.0"],
     "ag2_live": ["ag2[openai]==1.2.1", "openai[realtime]"],
     "semantic_kernel_realtime": ["semantic-kernel==1.45.0"],
+    "strands_bidi": ["strands-agents[bidi-openai]==1.62.0"],
 }
 NODE = {
     "openai_node": ["openai@7.57.0", "ws@8"],
@@ -40,6 +41,9 @@ NODE = {
     "openai_realtime_api": ["openai-realtime-api@1.0.8"],
     "mastra_voice": ["@mastra/voice-openai-realtime@0.14.0", "zod@4"],
     "ai_sdk": ["@ai-sdk/openai@4.0.118", "ws@8"],
+    "livekit_agents_js": ["@livekit/agents@1.9.0", "@livekit/agents-plugin-openai@1.9.0", "zod@4"],
+    "twilio_bridge": ["@openai/agents-extensions@0.18.0", "@openai/agents@0.20.0", "ws@8", "zod@4"],
+    "browser": ["@openai/agents-realtime@0.20.0", "ws@8", "zod@4"],
 }
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import turns
 from livekit import rtc
-from livekit.agents import llm
-from livekit.plugins.openai import realtime
+from livekit.agents import llm, utils
+from livekit.agents.stt import SpeechEventType
+from livekit.plugins.openai import STT, realtime
 from openai.types.realtime.realtime_audio_input_turn_detection import ServerVad
 
 
@@ -78,8 +79,12 @@ async def say(session: Any, text: str) -> None:
 
 
 def push(session: Any, name: str) -> None:
-    for frame in turns.frames(name):
-        session.push_audio(rtc.AudioFrame(frame, 24000, 1, len(frame) // 2))
+    for frame in sound(name):
+        session.push_audio(frame)
+
+
+def sound(name: str) -> Iterator[Any]:
+    yield from (rtc.AudioFrame(frame, 24000, 1, len(frame) // 2) for frame in turns.frames(name))
 
 
 async def text() -> None:
@@ -132,4 +137,55 @@ async def interruption() -> None:
         assert "to this day" not in heard.texts[0]
 
 
-turns.run(text=text, audio=audio, function=function, interruption=interruption)
+@asynccontextmanager
+async def listening(model: str) -> AsyncIterator[tuple[Any, list[Any]]]:
+    """A stream of its service for speech to text, which is a transcription session."""
+    events: list[Any] = []
+    async with utils.http_context.open():
+        service = STT(base_url=turns.HTTP, api_key="none", model=model, use_realtime=True)
+        stream = service.stream()
+
+        async def read() -> None:
+            async for event in stream:
+                events.append(event)
+
+        reader = asyncio.ensure_future(read())
+        try:
+            yield stream, events
+            assert not reader.done(), reader.exception()
+        finally:
+            reader.cancel()
+            await stream.aclose()
+            await service.aclose()
+
+
+async def transcription() -> None:
+    async with listening("gpt-4o-mini-transcribe") as (stream, events):
+        for frame in (*sound("question"), *sound("silence")):
+            stream.push_frame(frame)
+        await turns.until(lambda: finals(events), "the transcript")
+        assert "seconds of audio" in finals(events)[0]
+
+
+async def own_detection() -> None:
+    """With this model it finds the end of a turn by itself, and takes it that the server does not."""
+    async with listening("gpt-realtime-whisper") as (stream, events):
+        for frame in (*sound("question"), *sound("silence")):
+            stream.push_frame(frame)
+            await asyncio.sleep(0.02)  # its detector hears no faster
+        await turns.until(lambda: finals(events), "the transcript")
+        assert len(finals(events)) == 1, finals(events)
+
+
+def finals(events: list[Any]) -> list[str]:
+    return [event.alternatives[0].text for event in events if event.type == SpeechEventType.FINAL_TRANSCRIPT]
+
+
+turns.run(
+    text=text,
+    audio=audio,
+    function=function,
+    interruption=interruption,
+    transcription=transcription,
+    own_detection=own_detection,
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,6 +18,8 @@ from pipecat.processors.aggregators.llm_response_universal import LLMContextAggr
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.services.openai.realtime import events
 from pipecat.services.openai.realtime.llm import OpenAIRealtimeLLMService
+from pipecat.services.openai.stt import OpenAIRealtimeSTTService
+from pipecat.transcriptions.language import Language
 from pipecat.workers.runner import WorkerRunner
 
 asked: list[str] = []
@@ -64,9 +66,17 @@ async def talking(modality: str, message: str) -> AsyncIterator[tuple[Any, Ear]]
     schema = FunctionSchema("get_weather", "The weather", {"city": {"type": "string"}}, ["city"])
     context = LLMContext([{"role": "user", "content": message}], tools=ToolsSchema([schema]))
     pair = LLMContextAggregatorPair(context)
+    async with running(pair.user(), service, then=[pair.assistant()]) as (worker, ear):
+        await worker.queue_frame(LLMRunFrame())
+        yield worker, ear
+
+
+@asynccontextmanager
+async def running(*processors: Any, then: Sequence[Any] = ()) -> AsyncIterator[tuple[Any, Ear]]:
+    """A pipeline, and what is heard behind the first of its processors. No error may be heard."""
     ear, errors = Ear(), Ear()
     worker = PipelineWorker(
-        Pipeline([errors, pair.user(), service, ear, pair.assistant()]),
+        Pipeline([errors, *processors, ear, *then]),
         params=PipelineParams(audio_in_sample_rate=24000, audio_out_sample_rate=24000),
         cancel_on_idle_timeout=False,
     )
@@ -80,7 +90,6 @@ async def talking(modality: str, message: str) -> AsyncIterator[tuple[Any, Ear]]
     await runner.add_workers(worker)
     task = asyncio.ensure_future(runner.run())
     await started.wait()
-    await worker.queue_frame(LLMRunFrame())
     try:
         yield worker, ear
         found = errors.named("ErrorFrame") + ear.named("ErrorFrame")
@@ -129,4 +138,19 @@ async def interruption() -> None:
         await turns.until(lambda: "seconds of audio" in said(ear), "the next answer")
 
 
-turns.run(text=text, audio=audio, function=function, interruption=interruption)
+async def transcription() -> None:
+    """Its service for speech to text: a transcription session."""
+    settings = OpenAIRealtimeSTTService.Settings(model="gpt-4o-transcribe", language=Language.EN)
+    detection = {"type": "server_vad", "silence_duration_ms": 500}
+    service = OpenAIRealtimeSTTService(
+        api_key="none", base_url=f"{turns.WS}/realtime", turn_detection=detection, settings=settings
+    )
+    async with running(service) as (worker, ear):
+        await speak(worker, "question")
+        await speak(worker, "silence")
+        await turns.until(lambda: ear.named("TranscriptionFrame"), "the transcript")
+        assert "seconds of audio" in ear.named("TranscriptionFrame")[0].text
+        assert ear.named("ProposedUserStoppedSpeakingFrame")
+
+
+turns.run(text=text, audio=audio, function=function, interruption=interruption, transcription=transcription)
