@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from openai import AsyncOpenAI
+from openai.types.realtime import RealtimeSessionCreateResponse
 from tests.conformance.relay import Relay
 from tests.conformance.speech import encoded, spoken
 from tests.conformance.tape import BETA_NAMES, Tape
@@ -184,3 +185,18 @@ async def test_a_transcription_session_writes_what_it_hears(relay: Relay, dialec
             done = await talk.until("conversation.item.input_audio_transcription.completed")
             assert done.transcript.endswith("seconds of audio")
     assert tape(relay).named("response.created") == []
+
+
+async def test_a_client_secret_opens_the_session_it_was_made_for(upstream: str, relay: Relay) -> None:
+    async with AsyncOpenAI(api_key="none", base_url=f"{upstream.replace('ws', 'http', 1)}/v1") as client:
+        session: Any = {"type": "realtime", "instructions": "Be kind.", "output_modalities": ["text"], "tools": [TOOL]}
+        secret = await client.realtime.client_secrets.create(session=session)
+    assert isinstance(secret.session, RealtimeSessionCreateResponse)
+    async with AsyncOpenAI(api_key=secret.value, websocket_base_url=f"ws://{relay.address}/v1") as page:
+        async with page.realtime.connect(model="gpt-realtime") as connection:
+            talk = Talk(connection, beta=False)
+            made = (await talk.until("session.created")).session
+            assert (made.instructions, made.output_modalities) == ("Be kind.", ["text"])
+            await talk.say("What is the weather in Oslo?")
+            await talk.until("response.function_call_arguments.done")
+            await talk.until("response.done")
