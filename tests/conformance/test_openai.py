@@ -192,11 +192,11 @@ async def test_a_client_secret_opens_the_session_it_was_made_for(upstream: str, 
         session: Any = {"type": "realtime", "instructions": "Be kind.", "output_modalities": ["text"], "tools": [TOOL]}
         secret = await client.realtime.client_secrets.create(session=session)
     assert isinstance(secret.session, RealtimeSessionCreateResponse)
-    async with AsyncOpenAI(api_key=secret.value, websocket_base_url=f"ws://{relay.address}/v1") as page:
-        async with page.realtime.connect(model="gpt-realtime") as connection:
-            talk = Talk(connection, beta=False)
-            made = (await talk.until("session.created")).session
-            assert (made.instructions, made.output_modalities) == ("Be kind.", ["text"])
-            await talk.say("What is the weather in Oslo?")
-            await talk.until("response.function_call_arguments.done")
-            await talk.until("response.done")
+    page = AsyncOpenAI(api_key=secret.value, websocket_base_url=f"ws://{relay.address}/v1")
+    async with page, page.realtime.connect(model="gpt-realtime") as connection:
+        talk = Talk(connection, beta=False)
+        made = (await talk.until("session.created")).session
+        assert (made.instructions, made.output_modalities) == ("Be kind.", ["text"])
+        await talk.say("What is the weather in Oslo?")
+        await talk.until("response.function_call_arguments.done")
+        await talk.until("response.done")
