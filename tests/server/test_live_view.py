@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from tests.server.browser import CHROMIUM, Page, page
@@ -80,6 +82,22 @@ async def step_back_to_the_answer(view: Page) -> None:
     assert await view.value("document.querySelector('#events .here .name').textContent") != ""
     assert await view.value("document.querySelectorAll('#events .later').length") > 0
     await view.until("document.querySelectorAll('#diagram svg .arrow').length > 0")
+
+
+async def test_a_server_in_the_place_of_another_is_shown_with_its_own_machines(tmp_path: Path) -> None:
+    other = tmp_path / "button.yaml"
+    profile = "profile: button\nversion: 1\nextends: scripted\nmachines: {turn: push-to-talk}\n"
+    other.write_text(profile, encoding="utf-8")
+    async with page() as view:
+        async with server("--inspect", last="live view") as told, caller(told) as client:
+            await look(view, told["live view"], client)
+            port = urlsplit(told["WebSocket"]).port
+        await view.until("document.getElementById('link').textContent === 'no connection'")
+        options = ("--inspect", "--port", str(port))
+        async with server(*options, profile=str(other), last="live view") as told, caller(told) as client:
+            await until(client, "session.created")
+            await view.until("document.querySelector('[data-machine=turn] [data-state=\"committing.released\"]')")
+            assert await view.value("document.querySelectorAll('#sessions option').length") == 1
 
 
 async def test_what_a_client_says_is_text_and_nothing_else() -> None:

@@ -26,6 +26,10 @@ const feed = new Feed({
   hello(told) {
     link("connected", "good");
     $("ask").hidden = true;
+    // It may be another server than the one before, with other sessions and machines.
+    sessions.clear();
+    machineSets.clear();
+    for (const each of document.querySelectorAll(".notice")) each.remove();
     for (const each of told.sessions) sessions.set(each.id, each);
     for (const text of told.notices) notice(text);
     list();
