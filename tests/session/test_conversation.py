@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.scenario import World
+from tests.session.machines import MACHINES
 
 from rtengine.audio.format import PCM_24K, PCMA, PCMU, AudioFormat
 from rtengine.protocol.items import AssistantMessage
@@ -129,6 +131,16 @@ def test_an_item_out_of_band_can_be_referred_to_and_is_not_in_the_conversation()
     assert conversation.previous("aside") is None
     assert conversation.items() == []
     assert "aside" in conversation.records
+
+
+def test_input_that_nobody_can_refer_to_goes_with_its_response() -> None:
+    world = World(MACHINES)
+    said = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Is this polite?"}]}
+    asked = {"conversation": "none", "output_modalities": ["text"], "input": [said, {**said, "id": "item_named"}]}
+    world.client({"type": "response.create", "response": asked})
+    world.result(text="Yes.", done="stop")
+    answer = world.sent[-2]["response"]["output"][0]["id"]
+    assert sorted(world.session.data.conversation.records) == sorted(["item_named", answer])
 
 
 @given(st.lists(st.tuples(st.sampled_from(["root", "end", "after"]), st.integers(0, 99)), max_size=30))

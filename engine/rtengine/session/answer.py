@@ -61,12 +61,14 @@ def given_context(data: SessionData, params: ResponseCreateParams, ids: Ids) -> 
         if isinstance(item, ItemReference):
             records.append(data.conversation.records[item.id])
         else:
-            if item.id is None or data.conversation.knows(item.id):
+            passing = item.id is None or data.conversation.knows(item.id)
+            if passing:
                 item.id = ids.new("item")  # nobody is told of it; an item that is there already stays what it is
             give_call_id(item, ids)
             unheard = needs_transcript(item)  # asked first: the clip is taken out of the item
             clip = given_audio(item, data.session)
-            record = Record(item, clip=clip, text=given_text(item), pending=unheard, unheard=unheard)
+            text = given_text(item)
+            record = Record(item, clip=clip, text=text, pending=unheard, unheard=unheard, passing=passing)
             data.conversation.add_outside(record)
             records.append(record)
     return records

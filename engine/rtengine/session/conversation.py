@@ -48,6 +48,8 @@ class Record:
     """The model's call of a function that the server runs itself."""
     function: str = ""
     """Name of the tool of an MCP server as the chat model knows it."""
+    passing: bool = False
+    """Given to one response alone, under an id that nobody was told: it goes with the response."""
 
     @property
     def audio_ms(self) -> float:

@@ -10,7 +10,7 @@ from rtengine.protocol.items import Item, ItemStatus
 from rtengine.protocol.response import Response, ResponseCreateParams, ResponseStatus, StatusDetails
 from rtengine.session.answer import approved_call, new_answer, new_mcp_item, new_output_item
 from rtengine.session.content import set_status, show_text
-from rtengine.session.conversation import Record, call_ids
+from rtengine.session.conversation import Record, call_ids, item_id_of
 from rtengine.session.data import SessionData
 from rtengine.session.input_audio import as_audio_format
 from rtengine.session.outbox import Outbox
@@ -67,6 +67,9 @@ class ResponseActions:
             for item_id in answer.items:
                 if item_id not in conversation:  # deleted meanwhile
                     conversation.forget(item_id)
+        for record in answer.records or ():
+            if record.passing:
+                conversation.forget(item_id_of(record.item))
 
     def open_item(
         self,
