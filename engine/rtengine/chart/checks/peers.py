@@ -33,7 +33,7 @@ def check_peers(subjects: Mapping[str, Subject], roles: Collection[str]) -> None
                 _awaits(subject, event, subjects, roles, parents)
         _undelivered_output(subject, subjects, parents)
     if all(role in subjects for role in roles):
-        _unsent(subjects)
+        _unsent(subjects, parents)
 
 
 def _parents(subjects: Mapping[str, Subject]) -> dict[str, list[str]]:
@@ -165,13 +165,13 @@ def _output(subject: Subject, item: Any, kind: Any, path: Path) -> None:
         subject.report("SM607", f"the parent declares this output as {describe(kind)}", path)
 
 
-def _unsent(subjects: Mapping[str, Subject]) -> None:
+def _unsent(subjects: Mapping[str, Subject], parents: Mapping[str, list[str]]) -> None:
     sent: set[tuple[str, str]] = set()
     for role, subject in subjects.items():
         for placed in subject.steps:
             if isinstance(placed.step, Send):
                 to = placed.step.to
-                receivers = [r for r, s in subjects.items() if _spawns(s, role)] if to == "parent" else [to]
+                receivers = parents.get(role, []) if to == "parent" else [to]
                 sent |= {(receiver, placed.step.send) for receiver in receivers}
     for role, subject in subjects.items():
         for event, declaration in subject.document.events.peer.items():
@@ -180,7 +180,3 @@ def _unsent(subjects: Mapping[str, Subject]) -> None:
             twice = any(finding.path == ("events", "peer", event) for finding in subject.findings)
             if (role, event) not in sent and not event.endswith(ENDED) and not twice:
                 subject.report("SM608", f"no machine sends '{event}'", ("events", "peer", event), key=True)
-
-
-def _spawns(subject: Subject, role: str) -> bool:
-    return any(isinstance(placed.step, Spawn) and placed.step.spawn == role for placed in subject.steps)
