@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +51,35 @@ def test_a_callable_is_described_by_its_signature_and_docstring(box: Toolbox) ->
     assert offered.parameters["properties"]["city"] == {"type": "string", "description": "Where"}
     assert offered.parameters["additionalProperties"] is False
     assert "title" not in offered.parameters
+
+
+LIGHTS = """
+lit: set[str] = set()
+
+
+def switch(room: str) -> str:
+    lit.add(room)
+    return "done"
+
+
+def count() -> int:
+    return len(lit)
+"""
+
+
+def test_tools_of_one_file_share_what_it_holds_and_those_of_two_files_nothing(tmp_path: Path) -> None:
+    tools = []
+    for floor in ("cellar", "attic"):
+        file = tmp_path / floor / "lights.py"
+        file.parent.mkdir()
+        file.write_text(LIGHTS, encoding="utf-8")
+        for name in ("switch", "count"):
+            given = {"name": f"{name}_{floor}", "run": {"python": f"{file}:{name}"}}
+            tools.append(ToolSettings.model_validate(given))
+    with closing(Toolbox(tools)) as box:
+        call(box, "switch_cellar", {"room": "coal"})
+        assert call(box, "count_cellar") == [ToolDone("1")]
+        assert call(box, "count_attic") == [ToolDone("0")]
 
 
 def test_every_callable_that_cannot_be_loaded_is_named() -> None:

@@ -21,6 +21,8 @@ from rtengine.errors import RtengineError
 from rtengine.source.suggestion import suggest
 
 GROUP = "rtengine.tools"
+_FILES: dict[Path, ModuleType] = {}
+"""What has been loaded of files, by path."""
 
 
 class BadArguments(Exception):
@@ -78,13 +80,20 @@ def find(reference: str) -> Callable[..., Any]:
 
 
 def _from_file(path: str) -> ModuleType:
-    name = f"rtengine_tools_{Path(path).stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    """The module of a file, run once: the tools of one file share what it holds, those of two files nothing."""
+    place = Path(path).resolve()
+    if place in _FILES:
+        return _FILES[place]
+    name = f"rtengine_tools_{place.stem}"
+    if name in sys.modules:  # a file of another folder
+        name += f"_{len(_FILES)}"
+    spec = importlib.util.spec_from_file_location(name, place)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # pydantic and pickle look a class's module up there
     spec.loader.exec_module(module)
+    _FILES[place] = module
     return module
 
 
