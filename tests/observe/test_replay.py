@@ -91,6 +91,13 @@ def test_a_torn_line_at_the_end_is_left_out(journal: Path, tmp_path: Path) -> No
         assert replay(recorded, MACHINES) is None
 
 
+def test_a_line_may_be_torn_within_a_character(journal: Path) -> None:
+    before = read(journal)
+    with journal.open("ab") as file:
+        file.write('{"in": "ü'.encode()[:-1])
+    assert read(journal).steps == before.steps
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -73,11 +73,12 @@ def read(path: Path) -> Recording:
 
 def _lines(path: Path) -> Iterator[Line]:
     try:
-        texts = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RtengineError(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    for number, text in enumerate(texts[:-1], 1):
+        whole = path.read_bytes().split(b"\n")[:-1]
+    except OSError as error:
+        raise RtengineError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
+    for number, line in enumerate(whole, 1):
         try:
+            text = line.decode()
             entry = json.loads(text)
         except ValueError as error:
             raise RtengineError(f"{path}:{number}: this is no JSON", "the file has been changed or damaged") from error
