@@ -105,6 +105,15 @@ def test_a_forced_call_is_made_even_without_a_rule() -> None:
     ]
 
 
+def test_of_several_calls_only_the_function_that_is_forced_is_called() -> None:
+    model = chat({"call": [{"name": "get_weather"}, {"name": "get_time"}]})
+    by_name, tools = {"type": "function", "function": {"name": "get_time"}}, (WEATHER, TIME)
+    for parallel in (None, False):
+        request = ask("Hi", tools=tools, tool_choice=by_name, parallel_tool_calls=parallel)
+        assert answer(model, request)[1] == {"get_time": "{}"}
+    assert list(answer(model, ask("Hi", tools=tools, tool_choice="required"))[1]) == ["get_weather", "get_time"]
+
+
 def test_several_calls_are_made_unless_the_client_wants_one() -> None:
     model = chat({"say": "Let me look.", "call": [{"name": "get_weather"}, {"name": "get_time", "arguments": "{bad"}]})
     text, calls, done = answer(model, ask("Hi", tools=(WEATHER, TIME)))

@@ -165,8 +165,9 @@ def _answer(
     request: GenerateRequest, rule: ScriptedRule, places: Places
 ) -> Iterator[GenerateText | GenerateCall | GenerateArguments]:
     yield from map(GenerateText, TOKEN.findall(_filled(rule.say, places)))
-    calls = rule.calls[:1] if request.parallel_tool_calls is False else rule.calls
-    for index, call in enumerate(calls):
+    forced = _forced(request)
+    calls = [call for call in rule.calls if not forced or call.name in forced]
+    for index, call in enumerate(calls[:1] if request.parallel_tool_calls is False else calls):
         call_id = _call_id(request, index)
         yield GenerateCall(call_id, call.name)
         arguments = _filled(call.arguments, places)
