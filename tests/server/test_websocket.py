@@ -263,6 +263,19 @@ async def test_text_that_is_not_utf_8_closes_with_1007() -> None:
         assert closed.value.rcvd.code == 1007
 
 
+async def test_what_a_session_says_to_its_end_does_not_change_why_the_server_hung_up() -> None:
+    def goodbye(session: FakeSession, received: Any, now: float) -> list[Any]:
+        return [Send({"type": "last"}), Close(1000, "")] if isinstance(received, Disconnected) else []
+
+    async with running(goodbye) as server, server.connect() as client:
+        await event(client)
+        await client.send(b"\xff", text=True)
+        assert (await event(client))["type"] == "last"
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.recv()
+        assert closed.value.rcvd.code == 1007
+
+
 async def test_a_fragmented_message_is_one_message_in_its_place() -> None:
     async with running(echo) as server, server.connect() as client:
         await event(client)

@@ -65,6 +65,8 @@ class Shell:
         self._going_on = False
         """``_go_on`` is about to be called."""
         self._now = 0.0
+        self._hung_up: tuple[int, str] | None = None
+        """Code and reason of ``hang_up``."""
         self._ended = False
 
     def start(self) -> None:
@@ -110,7 +112,8 @@ class Shell:
         return self._session.behind and not self._ended
 
     def hang_up(self, code: int, reason: str) -> None:
-        """Close from this side, whatever the session is doing."""
+        """Close from this side, whatever the session is doing. What it still says is sent; why is not for it to say."""
+        self._hung_up = (code, reason)
         self.disconnect()
         self._outlet.close(code, reason)
 
@@ -171,6 +174,8 @@ class Shell:
                 case ClearTimer(timer_id):
                     self._clear_timer(timer_id)
                 case Close(code, reason):
+                    if self._hung_up is not None and self._hung_up[0] != code:
+                        code, reason = self._hung_up
                     self._outlet.close(code, reason)
                     self._end()
                     return
