@@ -72,4 +72,14 @@ await run({
       speak(send, "silence");
       await until(() => of("response-done").length === 2, "the next answer");
     }),
+  // A transcription session without turn detection: its first transcript is the last.
+  transcription: async () => {
+    const model = createOpenAI({ baseURL: HTTP, apiKey: "none", webSocket: WebSocket }).transcription("gpt-realtime-whisper");
+    const audio = ReadableStream.from(frames("question"));
+    const { stream } = await model.doStream({ audio, inputAudioFormat: { type: "audio/pcm", rate: 24000 }, headers: {} });
+    const parts = [];
+    for await (const part of stream) parts.push(part);
+    const final = parts.find((part) => part.type === "transcript-final");
+    if (!final?.text.includes("seconds of audio")) throw new Error(JSON.stringify(parts));
+  },
 });

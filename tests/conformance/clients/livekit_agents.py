@@ -1,4 +1,4 @@
-"""livekit-agents with its OpenAI plugin: the realtime session that an AgentSession drives."""
+"""livekit-agents with its OpenAI plugin: the realtime session, what drives it, and speech to text."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import turns
 from livekit import rtc
-from livekit.agents import llm, utils
+from livekit.agents import Agent, AgentSession, llm, utils
 from livekit.agents.stt import SpeechEventType
+from livekit.agents.voice import io
 from livekit.plugins.openai import STT, realtime
 from openai.types.realtime.realtime_audio_input_turn_detection import ServerVad
 
@@ -137,6 +138,78 @@ async def interruption() -> None:
         assert "to this day" not in heard.texts[0]
 
 
+class Ears(io.AudioInput):
+    def __init__(self) -> None:
+        super().__init__(label="ears")
+        self.frames: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def __anext__(self) -> Any:
+        return await self.frames.get()
+
+
+class Speaker(io.AudioOutput):
+    """Plays at once, but for what it is told to forget: of that, 100 ms have been heard."""
+
+    def __init__(self) -> None:
+        super().__init__(label="speaker", capabilities=io.AudioOutputCapabilities(pause=False), sample_rate=24000)
+        self.seconds = 0.0
+        self.forgotten = 0
+
+    async def capture_frame(self, frame: Any) -> None:
+        await super().capture_frame(frame)
+        self.seconds += frame.duration
+
+    def flush(self) -> None:
+        super().flush()
+        self.finish(self.seconds, interrupted=False)
+
+    def clear_buffer(self) -> None:
+        self.forgotten += 1
+        self.finish(0.1, interrupted=True)
+
+    def finish(self, seconds: float, interrupted: bool) -> None:
+        if self.seconds:
+            self.on_playback_finished(playback_position=seconds, interrupted=interrupted)
+        self.seconds = 0.0
+
+
+class Assistant(Agent):
+    def __init__(self) -> None:
+        super().__init__(instructions="Be brief.")
+
+    @llm.function_tool
+    async def get_weather(self, city: str) -> str:
+        """The weather in a city."""
+        return "sunny"
+
+
+async def agent() -> None:
+    """An AgentSession: it runs the tool, and cuts what it said to what was heard."""
+    async with utils.http_context.open():
+        session = AgentSession(llm=realtime.RealtimeModel(base_url=turns.HTTP, api_key="none", model=turns.MODEL))
+        session.input.audio, session.output.audio = ears, speaker = Ears(), Speaker()
+        errors: list[Any] = []
+        session.on("error", errors.append)
+        await session.start(Assistant())
+
+        def said() -> list[str]:
+            return [each.text_content for each in session.history.items if getattr(each, "role", "") == "assistant"]
+
+        await session.run(user_input="What is the weather in Oslo?")
+        await turns.until(lambda: said() == ["The weather is sunny."], "the answer")
+        session.generate_reply(user_input="Tell me a story")
+        await turns.until(lambda: speaker.seconds, "the story's sound")
+        for frame in sound("stop"):
+            ears.frames.put_nowait(frame)
+        await turns.until(lambda: speaker.forgotten, "the interruption")
+        for frame in sound("silence"):
+            ears.frames.put_nowait(frame)
+        await turns.until(lambda: len(said()) == 3 and "seconds of audio" in said()[2], "the next answer")
+        assert "to this day" not in said()[1]
+        await session.aclose()
+    assert not errors, errors
+
+
 @asynccontextmanager
 async def listening(model: str) -> AsyncIterator[tuple[Any, list[Any]]]:
     """A stream of its service for speech to text, which is a transcription session."""
@@ -186,6 +259,7 @@ turns.run(
     audio=audio,
     function=function,
     interruption=interruption,
+    agent=agent,
     transcription=transcription,
     own_detection=own_detection,
 )

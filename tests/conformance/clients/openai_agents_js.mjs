@@ -76,4 +76,19 @@ await run({
       speak(session, "silence");
       await until(() => said(session).some((text) => text.includes("seconds of audio")), "the next answer");
     }),
+  // What was said is taken away, and something else put before it.
+  history: () =>
+    talking("text", async (session, heard, events) => {
+      const of = (type) => events.filter((event) => event.type === type);
+      session.sendMessage("Good morning");
+      await until(() => of("response.done").length, "the answer");
+      session.updateHistory((items) => items.slice(1));
+      await until(() => session.history.length === 1, "one item");
+      const content = [{ type: "input_text", text: "Good evening" }];
+      const item = { itemId: "mine", type: "message", role: "user", status: "completed", content };
+      session.updateHistory((items) => [item, ...items]);
+      await until(() => session.history.length === 2, "two items");
+      same([session.history[0].itemId, session.history[1].role], ["mine", "assistant"]);
+      same(of("conversation.item.added").at(-1).previous_item_id, null);
+    }),
 });
