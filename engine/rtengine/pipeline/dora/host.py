@@ -39,10 +39,11 @@ _RESTART_SECONDS = (0.5, 10.0)
 _STEADY_SECONDS = 60.0
 """A dataflow that has run for so long is started again without a longer wait."""
 _LOOK_SECONDS = 0.25
-_SILENT_SECONDS = 1.5
-"""A daemon that says nothing for so long has lost its jobs, like a node that does."""
-_HUNG_SECONDS = 5.0
-"""One that says nothing for so long is ended, and the dataflow started again."""
+_SILENT_LOOKS = 6
+"""A daemon that says nothing for 1.5 s has lost its jobs, like a node that does. Looks are counted and no clock is
+read: a server that was itself stopped for a while has heard nothing either, and finds its daemon well."""
+_HUNG_LOOKS = 20
+"""One that says nothing for 5 s is ended, and the dataflow started again."""
 _HUNG_TICKS = 2 * TICKS_A_SECOND
 """A node's process that has been taken for dead for so long, and not been seen to end, is killed."""
 _ABSENT_TICKS = 15 * TICKS_A_SECOND
@@ -101,7 +102,8 @@ class DoraHost:
         self._progress: Callable[[str], None] = lambda step: None
         self._told: dict[str, str] = {}
         self._changed = asyncio.Event()
-        self._heard = 0.0
+        self._unheard = 0
+        """Looks in a row between which the daemon has said nothing."""
         self._run: _Run | None = None
         self._supervision: asyncio.Task[None] | None = None
         self._closed = False
@@ -158,7 +160,7 @@ class DoraHost:
         }
         self._absent = dict.fromkeys(self._replicas, 0)
         self._failed = ""
-        self._heard = time.monotonic()
+        self._unheard = 0
         opener = partial(open_dynamic, SERVER, up.daemon_port, up.environment)
         run.attachment = Attachment(opener, self._receive, run.lost.set, _ATTACH_SECONDS)
         return run
@@ -222,10 +224,10 @@ class DoraHost:
 
     def _missed(self) -> str:
         """Who has said nothing for too long or has ended for good, if anybody has."""
-        silent = time.monotonic() - self._heard
-        if silent > _HUNG_SECONDS:
+        self._unheard += 1
+        if self._unheard > _HUNG_LOOKS:
             return "the daemon is silent"
-        if silent > _SILENT_SECONDS:
+        if self._unheard > _SILENT_LOOKS:
             if any(replica.state is not None for replica in self._replicas.values()):
                 log.error("nothing heard from the daemon: its nodes are taken for dead")
             for replica in self._replicas.values():
@@ -263,7 +265,7 @@ class DoraHost:
             self._changed.set()
 
     def _tick(self) -> None:
-        self._heard = time.monotonic()
+        self._unheard = 0
         for name, replica in self._replicas.items():
             replica.tick()
             self._absent[name] = 0 if replica.state is not None else self._absent[name] + 1
