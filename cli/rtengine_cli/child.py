@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -33,10 +30,10 @@ class Child:
     def __init__(self, profile: str, on_line: Callable[[str], None]) -> None:
         self._profile = profile
         self._on_line = on_line
-        self._port = _free_port()
+        self._port = 0
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
-        self._ready = False
+        self._ready = threading.Event()
         self._tail: deque[str] = deque(maxlen=TAIL)
         self.log: list[dict[str, Any]] = []
         """The server's log lines."""
@@ -58,7 +55,7 @@ class Child:
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "rtengine_cli", "run", "--profile", self._profile, "--log-format", "json"]
-        command += ["--host", HOST, "--port", str(self._port)]
+        command += ["--host", HOST, "--port", "0"]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
@@ -90,24 +87,15 @@ class Child:
         reader.join(STOP_SECONDS)
 
     def _await_ready(self, process: subprocess.Popen[str]) -> None:
+        """It says itself that it is, and on which port: one that was chosen for it could be another's by then."""
         deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline:
+        while not self._ready.wait(POLL_SECONDS):
             if process.poll() is not None:
                 if self._reader is not None:
                     self._reader.join(STOP_SECONDS)
                 raise RtengineError(f"the server ended with status {process.returncode}: " + "\n".join(self._tail))
-            if self._answers():
-                self._ready = True
-                return
-            time.sleep(POLL_SECONDS)
-        raise RtengineError(f"the server was not ready after {READY_SECONDS:g} s")
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://{HOST}:{self._port}/readyz", timeout=2) as response:
-                return bool(response.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
+            if time.monotonic() > deadline:
+                raise RtengineError(f"the server was not ready after {READY_SECONDS:g} s")
 
     def _read(self) -> None:
         assert self._process is not None and self._process.stderr is not None
@@ -121,12 +109,9 @@ class Child:
                 self.log.append(entry)
                 text = str(entry.get("message", text))
             self._tail.append(text)
-            if not self._ready:
+            if not self._ready.is_set():
                 self._on_line(text)
+                if isinstance(entry, dict) and text == "ready":
+                    self._port = int(entry["port"])
+                    self._ready.set()
         self._process.stderr.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
