@@ -79,7 +79,7 @@ def test_the_server_says_where_it_is_and_ends_in_order_when_told_to() -> None:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(3)]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(100) == 0
     assert lines[0].endswith("is ready\n")
     assert "ws://127.0.0.1:" in lines[2]
 

@@ -47,7 +47,7 @@ def test_a_log_for_machines_says_in_one_line_that_the_server_is_ready_and_where(
         assert ready["profile"] == "scripted"
         page, _, token = ready["inspect"].partition("#")
         assert page == f"{ready['url']}/inspect" and len(token) > 16
-        with urlopen(f"{ready['url']}/readyz", timeout=10) as response:
+        with urlopen(f"{ready['url']}/readyz", timeout=60) as response:
             assert response.status == 200
         process.terminate()
         until(process, "server stopped")

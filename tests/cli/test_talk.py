@@ -181,9 +181,9 @@ async def test_a_server_that_is_not_there_is_told() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"ws://127.0.0.1:{probe.getsockname()[1]}/v1/realtime"
-    with pytest.raises(RtengineError, match="cannot be reached") as caught:
-        async with session(url):
-            pass
+        with pytest.raises(RtengineError, match="cannot be reached") as caught:
+            async with session(url):
+                pass
     assert "rtengine run" in caught.value.hint
 
 

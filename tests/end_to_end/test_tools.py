@@ -52,7 +52,7 @@ async def ask(base_url: str, text: str, last: str) -> list[dict[str, Any]]:
     async with (
         AsyncOpenAI(api_key="none", base_url=base_url) as client,
         client.realtime.connect(model="m") as connection,
-        asyncio.timeout(30),
+        asyncio.timeout(100),
     ):
         async for event in connection:
             events.append(event.model_dump(exclude_none=True))

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol, TypeVar
 
+SECONDS = 60
+"""How long a loaded machine may take for anything."""
+
 
 class Handler(BaseHTTPRequestHandler):
     """Answers every request with the endpoint's next scripted reply."""
@@ -23,7 +26,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         read = json.loads(body) if headers["content-type"] == "application/json" else body
         self.server.requests.append((self.path, headers, read))
-        reply = self.server.replies.get(timeout=10)
+        reply = self.server.replies.get(timeout=SECONDS)
         with contextlib.suppress(ConnectionError):  # a client that has seen enough leaves
             reply(self)
 
@@ -131,7 +134,7 @@ def stall(kind: str | None = None, *pieces: bytes) -> Reply:
         if kind is not None:
             begin(handler, kind, *pieces)
         handler.server.reached.set()
-        handler.connection.settimeout(10)
+        handler.connection.settimeout(SECONDS)
         with contextlib.suppress(ConnectionResetError):  # it left with bytes unread
             assert handler.connection.recv(1) == b""
         handler.server.left.set()

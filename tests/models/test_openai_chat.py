@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.models.endpoint import Handler, Reply, Server, events, loaded, refuse, stall, stream
+from tests.models.endpoint import SECONDS, Handler, Reply, Server, events, loaded, refuse, stall, stream
 
 from rtengine.models.jobs import GenerateArguments, GenerateCall, GenerateDone, GenerateRequest, GenerateText
 from rtengine.models.openai_chat import OpenAIChat, OpenAIChatSettings, load
@@ -187,11 +187,12 @@ def test_failures_are_told_by_their_codes(server: Server, reply: Reply, code: st
 
 
 def test_an_endpoint_that_is_not_there_is_named_to_the_operator() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
-    model = load(OpenAIChatSettings(model="m", base_url=url, max_retries=0), lambda step: None)
-    with pytest.raises(ModelFailure, match="connection to the chat endpoint failed") as caught:
-        list(model.generate(GenerateRequest(HELLO), Cancel()))
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        model = load(OpenAIChatSettings(model="m", base_url=url, max_retries=0), lambda step: None)
+        with pytest.raises(ModelFailure, match="connection to the chat endpoint failed") as caught:
+            list(model.generate(GenerateRequest(HELLO), Cancel()))
     assert caught.value.code == "connection_error"
     assert url in caught.value.hint
     assert url not in caught.value.message
@@ -216,11 +217,11 @@ def test_a_cancel_ends_a_blocked_read_at_once(chat: OpenAIChat, server: Server, 
 
     worker = threading.Thread(target=run)
     worker.start()
-    assert server.reached.wait(10)
+    assert server.reached.wait(SECONDS)
     cancel.set()
-    worker.join(10)
+    worker.join(SECONDS)
     assert not worker.is_alive()
-    assert server.left.wait(10)
+    assert server.left.wait(SECONDS)
     assert results in ([], [GenerateText("One")])
 
 
@@ -234,9 +235,9 @@ def test_a_cancel_ends_the_wait_for_the_next_try(chat: OpenAIChat, server: Serve
     server.replies.put(refuse_and_tell)
     worker = threading.Thread(target=lambda: list(chat.generate(GenerateRequest(HELLO), cancel)))
     worker.start()
-    assert server.reached.wait(10)
+    assert server.reached.wait(SECONDS)
     cancel.set()
-    worker.join(10)
+    worker.join(SECONDS)
     assert not worker.is_alive()
     assert len(server.requests) == 1
 

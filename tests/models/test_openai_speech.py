@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.models.endpoint import Handler, Reply, Server, begin, loaded, refuse, send, stall
+from tests.models.endpoint import SECONDS, Handler, Reply, Server, begin, loaded, refuse, send, stall
 
 from rtengine.models.jobs import SpeakRequest
 from rtengine.models.openai_speech import OpenAISpeech, OpenAISpeechSettings, load
@@ -73,7 +73,7 @@ def test_pieces_arrive_before_the_body_ends(voice: OpenAISpeech, server: Server)
 
     def reply(handler: Handler) -> None:
         begin(handler, "audio/pcm", PCM[:1001])
-        assert heard.wait(10)
+        assert heard.wait(SECONDS)
         handler.write_chunk(PCM[1001:])
         handler.write_chunk(b"")
 
@@ -215,11 +215,11 @@ def test_a_cancel_closes_the_connection_at_once(voice: OpenAISpeech, server: Ser
     server.replies.put(stall("audio/pcm", PCM) if begun else stall())
     worker = threading.Thread(target=lambda: pieces.extend(voice.speak(said(), cancel)))
     worker.start()
-    assert server.reached.wait(10)
+    assert server.reached.wait(SECONDS)
     cancel.set()
-    worker.join(10)
+    worker.join(SECONDS)
     assert not worker.is_alive()
-    assert server.left.wait(10)
+    assert server.left.wait(SECONDS)
 
 
 def test_whoever_stops_listening_closes_the_connection(voice: OpenAISpeech, server: Server) -> None:
@@ -228,7 +228,7 @@ def test_whoever_stops_listening_closes_the_connection(voice: OpenAISpeech, serv
     assert isinstance(pieces, Generator)
     assert len(next(pieces))
     pieces.close()
-    assert server.left.wait(10)
+    assert server.left.wait(SECONDS)
 
 
 def test_the_connection_is_used_again(voice: OpenAISpeech, server: Server) -> None:

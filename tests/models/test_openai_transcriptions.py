@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.models.endpoint import Handler, Reply, Server, begin, events, loaded, refuse, send, stall, stream
+from tests.models.endpoint import SECONDS, Handler, Reply, Server, begin, events, loaded, refuse, send, stall, stream
 
 from rtengine.models.jobs import TranscribeDelta, TranscribeDone, TranscribeRequest
 from rtengine.models.openai_transcriptions import OpenAITranscriber, OpenAITranscriptionSettings, load
@@ -140,7 +140,7 @@ def test_words_arrive_before_the_stream_ends(server: Server) -> None:
 
     def reply(handler: Handler) -> None:
         begin(handler, "text/event-stream", *events({"type": "transcript.text.delta", "delta": "Hi"}))
-        assert read.wait(10)
+        assert read.wait(SECONDS)
         for event in events({"type": "transcript.text.done", "text": "Hi"}, "[DONE]"):
             handler.write_chunk(event)
         handler.write_chunk(b"")
@@ -235,9 +235,9 @@ def test_a_cancel_closes_the_connection_at_once(server: Server, streamed: bool) 
         answer = model.transcribe(TranscribeRequest(PCM, 24000), cancel)
         worker = threading.Thread(target=results.extend, args=(answer,))
         worker.start()
-        assert server.reached.wait(10)
+        assert server.reached.wait(SECONDS)
         cancel.set()
-        worker.join(10)
+        worker.join(SECONDS)
         assert not worker.is_alive()
-        assert server.left.wait(10)
+        assert server.left.wait(SECONDS)
     assert results in ([], [TranscribeDelta("One")])

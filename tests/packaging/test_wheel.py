@@ -36,7 +36,7 @@ def run(site: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[s
     # -S and -I would also hide the dependencies: the wheel's folder simply comes first.
     code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from rtengine_cli.main import main; main()"
     command = [sys.executable, "-c", code, str(site), *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=200)
 
 
 def test_its_top_level_names_are_the_two_packages(wheel: Path) -> None:

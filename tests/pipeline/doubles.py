@@ -21,6 +21,9 @@ from rtengine.models.ports import Cancel
 from rtengine.pipeline.local import LocalHost
 from rtengine.pipeline.stage import AnyStage
 
+SECONDS = 60
+"""How long a loaded machine may take for anything."""
+
 
 class Receiver:
     """Keeps what is delivered, and lets a test wait for the end of a job."""
@@ -39,7 +42,7 @@ class Receiver:
     async def until(self, reached: Callable[[], bool]) -> None:
         while not reached():
             self._changed.clear()
-            await asyncio.wait_for(self._changed.wait(), 10)
+            await asyncio.wait_for(self._changed.wait(), SECONDS)
 
     async def final(self, *job_ids: str) -> None:
         await self.until(lambda: all(any(isinstance(result, FINAL) for result in self.of(id)) for id in job_ids))
@@ -61,7 +64,7 @@ class Held:
             self.began.append(name)
             self.changed.notify_all()
             while name not in self.free and not cancel:
-                self.changed.wait(10)
+                self.changed.wait(SECONDS)
             if cancel:
                 self.cancelled.add(name)
                 self.changed.notify_all()
@@ -81,7 +84,7 @@ class Held:
     async def until(self, reached: Callable[[], bool]) -> None:
         def wait() -> bool:
             with self.changed:
-                return self.changed.wait_for(reached, 10)
+                return self.changed.wait_for(reached, SECONDS)
 
         assert await asyncio.to_thread(wait)
 

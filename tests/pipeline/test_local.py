@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.pipeline.doubles import Ear, Held, Receiver, generate, started, transcribe
+from tests.pipeline.doubles import SECONDS, Ear, Held, Receiver, generate, started, transcribe
 
 from rtengine.errors import ModelError
 from rtengine.models.jobs import (
@@ -202,14 +202,14 @@ async def test_close_leaves_a_worker_that_does_not_come_back(caplog: pytest.LogC
     class Stuck:
         def generate(self, request: GenerateRequest, cancel: Cancel) -> Iterator[GenerateDone]:
             began.set()
-            let_go.wait(10)
+            let_go.wait(SECONDS)
             yield GenerateDone("stop")
 
     stage = GenerateStage(Stuck())
     host = LocalHost({"generate": lambda progress: stage}, {"generate": 1}, close_seconds=0)
     await host.start(lambda step: None)
     host.submit(generate("j1"), Receiver())
-    await asyncio.to_thread(began.wait, 10)
+    await asyncio.to_thread(began.wait, SECONDS)
     await host.close()
     assert "rtengine-generate-0" in caplog.text
     let_go.set()

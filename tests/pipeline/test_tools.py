@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from tests.pipeline.doubles import SECONDS
 from tests.tools import callables
 
 from rtengine.models.jobs import GenerateRequest, Job, Result, ToolDone, ToolRequest
@@ -51,7 +52,7 @@ async def test_tools_run_here_and_models_where_they_are() -> None:
     results: asyncio.Queue[tuple[str, Result]] = asyncio.Queue()
     await host.start(lambda step: None)
     host.submit(Job("j1", "s", ToolRequest("add", '{"a": 1}')), lambda job_id, r: results.put_nowait((job_id, r)))
-    assert await asyncio.wait_for(results.get(), 10) == ("j1", ToolDone("2"))
+    assert await asyncio.wait_for(results.get(), SECONDS) == ("j1", ToolDone("2"))
     host.submit(Job("j2", "s", GenerateRequest(())), lambda job_id, result: None)
     assert host.missing() == ("speak",)
     await host.close()
@@ -67,9 +68,9 @@ async def test_calls_of_one_session_run_side_by_side_and_can_be_cancelled() -> N
     for name in ("j1", "j2"):
         host.submit(Job(name, "s", ToolRequest("wait")), lambda job_id, result: results.put_nowait(job_id))
     for _ in range(2):
-        assert await asyncio.to_thread(callables.entered.acquire, timeout=10)
+        assert await asyncio.to_thread(callables.entered.acquire, timeout=SECONDS)
     host.cancel("j1")
     callables.release.set()
-    assert await asyncio.wait_for(results.get(), 10) == "j2"
+    assert await asyncio.wait_for(results.get(), SECONDS) == "j2"
     await host.close()
     assert results.empty() and models.told == ["start", "cancel j1", "close"]

@@ -15,7 +15,8 @@ from urllib.request import urlopen
 from websockets.asyncio.client import ClientConnection, connect
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-SECONDS = 30
+SECONDS = 90
+"""How long a loaded machine may take for anything."""
 
 
 class Page:
@@ -97,16 +98,14 @@ async def page(*more: str) -> AsyncIterator[Page]:
         process = await asyncio.create_subprocess_exec(
             CHROMIUM,
             *options,
-            "--remote-debugging-port=0",
             f"--user-data-dir={folder}",
             "about:blank",
             stderr=asyncio.subprocess.PIPE,
         )
         try:
             port = await asyncio.wait_for(_port(process), SECONDS)
-            pages = await asyncio.to_thread(_pages, port)
-            url = next(each["webSocketDebuggerUrl"] for each in pages if each["type"] == "page")
-            async with connect(url, max_size=None, proxy=None) as socket:
+            url = await asyncio.wait_for(_page_url(port), SECONDS)
+            async with connect(url, max_size=None, proxy=None, open_timeout=SECONDS) as socket:
                 yield Page(socket)
         finally:
             process.terminate()
@@ -119,6 +118,14 @@ async def _port(process: asyncio.subprocess.Process) -> int:
         if b"DevTools listening on" in line:
             return int(line.split(b"://")[1].split(b"/")[0].rsplit(b":", 1)[1])
     raise RuntimeError("the browser did not start")
+
+
+async def _page_url(port: int) -> str:
+    """Where the first page is driven. It may be there only a while after the browser has begun to listen."""
+    while True:
+        for found in await asyncio.to_thread(_pages, port):
+            if found["type"] == "page":
+                return str(found["webSocketDebuggerUrl"])
 
 
 def _pages(port: int) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ async def server(*options: str, profile: str = "scripted", last: str = "stop") -
         assert process.stdout is not None
         told: dict[str, str] = {}
         while last not in told:
-            line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+            line = (await asyncio.wait_for(process.stdout.readline(), 90)).decode()
             assert line, "the server has ended"
             name, _, address = line.strip().partition("  ")
             told[name.strip()] = address.strip()

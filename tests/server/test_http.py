@@ -205,10 +205,15 @@ async def test_what_is_no_request_or_too_large_is_answered_and_cut(request_text:
 @pytest.mark.parametrize(
     "sent", ["", "GET /healthz HTT", "POST /v1/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"]
 )
-async def test_a_request_that_does_not_end_is_cut_at_the_deadline(sent: str) -> None:
-    async with running(routes=ROUTES, limits={"request_seconds": 0.05}) as server:
+async def test_a_request_that_does_not_end_is_cut_at_the_deadline(sent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline is long enough for the server to have read what was sent; then the loop's clock leaps to it."""
+    loop = asyncio.get_running_loop()
+    now = loop.time
+    async with running(routes=ROUTES, limits={"request_seconds": 1000}) as server:
         reader, writer = await server.raw()
         writer.write(sent.encode())
+        await until(lambda: any(not sent or each._raw or each._request for each in server.site.connections))
+        monkeypatch.setattr(loop, "time", lambda: now() + 1000)
         if sent:
             assert (await response(reader))[0] == 408
         assert await reader.read() == b""

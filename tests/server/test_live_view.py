@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from tests.server.browser import CHROMIUM, Page, page
+from tests.server.browser import CHROMIUM, SECONDS, Page, page
 from tests.server.prefix import below
 from tests.server.process import server
 from websockets.asyncio.client import ClientConnection, connect
@@ -31,7 +31,7 @@ async def send(client: ClientConnection, type: str, **fields: Any) -> None:
 
 async def until(client: ClientConnection, kind: str) -> dict[str, Any]:
     while True:
-        event: dict[str, Any] = json.loads(await asyncio.wait_for(client.recv(), 20))
+        event: dict[str, Any] = json.loads(await asyncio.wait_for(client.recv(), SECONDS))
         if event["type"] == kind:
             return event
 

@@ -115,7 +115,7 @@ async def test_a_client_that_leaves_takes_its_jobs_and_timers_with_it() -> None:
     def answer(session: FakeSession, received: Any, now: float) -> list[Any]:
         if isinstance(received, Disconnected):
             return [say("nobody hears this"), Start(generate("too late"))]
-        return [Start(generate("j1")), Start(generate("j2")), SetTimer("t", now + 0.05), say("working")]
+        return [Start(generate("j1")), Start(generate("j2")), SetTimer("t", now + 1000), say("working")]
 
     async with running(answer) as server:
         async with server.connect() as client:
@@ -123,7 +123,7 @@ async def test_a_client_that_leaves_takes_its_jobs_and_timers_with_it() -> None:
             await client.send(CLEAR)
             assert (await event(client))["type"] == "working"
             (shell,) = server.site.shells
-            assert len(shell._timers) == 1
+            (timer,) = shell._timers.values()
             client.transport.abort()
         session = server.sessions[0]
         await session.until(Disconnected)
@@ -131,6 +131,7 @@ async def test_a_client_that_leaves_takes_its_jobs_and_timers_with_it() -> None:
         assert sorted(server.host.cancelled) == ["j1", "j2", "too late"]
         server.host.deliver("j1", GenerateText("late"))
         assert shell._timers == {}
+        assert timer.cancelled()
         assert [type(one) for one in session.inputs][1:] == [Disconnected]
 
 
@@ -274,7 +275,7 @@ async def test_a_session_that_is_behind_takes_nothing_else_and_keeps_no_other_se
         if isinstance(received, Disconnected):
             return []
         if session is server.sessions[0] and len(session.inputs) == 1:
-            session.rest = [[say("part", number=number)] for number in range(200)]
+            session.rest = [[]] * 10**6 + [[say("part", number=number)] for number in range(200)]
             asked.set()
         return [say("answer", number=len(session.inputs))]
 
@@ -286,7 +287,8 @@ async def test_a_session_that_is_behind_takes_nothing_else_and_keeps_no_other_se
         await asked.wait()
         await other.send(CLEAR)
         assert (await event(other))["number"] == 1
-        assert server.sessions[0].rest, "the other client was answered while there was more to do"
+        assert len(server.sessions[0].rest) > 200, "the other client was answered while there was more to do"
+        del server.sessions[0].rest[:-200]
         told = [await event(busy) for _ in range(202)]
         assert [one["type"] for one in told] == ["answer", *["part"] * 200, "answer"]
         assert [one["number"] for one in told[1:201]] == list(range(200))

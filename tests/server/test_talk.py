@@ -67,6 +67,6 @@ async def test_a_server_says_where_its_page_is() -> None:
 
 
 def read(address: str) -> bytes:
-    with urlopen(address, timeout=30) as answer:
+    with urlopen(address, timeout=90) as answer:
         body: bytes = answer.read()
     return body

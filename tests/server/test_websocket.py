@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from select import select
 from typing import Any
 
 import pytest
@@ -351,6 +352,9 @@ async def test_a_client_that_floods_does_not_starve_another() -> None:
         await until(lambda: len(server.sessions) == 2)
         writers["flood"].write(FRAME * 2000)
         writers["calm"].write(FRAME)
+        arrivals = [socket.transport.get_extra_info("socket").fileno() for socket in server.site.sockets]
+        while len(select(arrivals, (), ())[0]) < 2:  # before the server has its turn
+            pass
         await until(lambda: len(order) == 2001)
         assert order.index("calm") <= 4 * MESSAGES_PER_TURN
 
@@ -396,7 +400,10 @@ async def test_one_event_beyond_the_write_buffer_reaches_a_client_that_reads_and
         assert types == ["large", "small", "small"]
 
 
-async def test_a_second_event_beyond_the_write_buffer_drops_a_client_that_has_not_read_the_first() -> None:
+async def test_a_second_event_beyond_the_write_buffer_drops_a_client_that_has_not_read_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outlet, "CLOSE_SECONDS", 1000)
     large = Send({"type": "large", "pad": "x" * (16 << 20)})
 
     def answer(session: FakeSession, received: Any, now: float) -> list[Any]:
@@ -412,7 +419,10 @@ async def test_a_second_event_beyond_the_write_buffer_drops_a_client_that_has_no
         assert closed.value.rcvd.code == 1013
 
 
-async def test_a_client_that_does_not_read_is_dropped_with_1013_and_a_log_line(caplog: Any) -> None:
+async def test_a_client_that_does_not_read_is_dropped_with_1013_and_a_log_line(
+    caplog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outlet, "CLOSE_SECONDS", 1000)
     big = Send({"type": "delta", "pad": "x" * 60_000})
 
     def much(session: FakeSession, received: Any, now: float) -> list[Any]:

@@ -24,7 +24,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from rtengine_cli.child import Child
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(300 * FACTOR)]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(900 * FACTOR)]
 
 CLIENTS = 10
 FAULTS = 4 * FACTOR

@@ -11,6 +11,8 @@ from pydantic import Field
 
 from rtengine.tools.error import ToolError
 
+SECONDS = 60
+"""How long a loaded machine may take for anything."""
 release = threading.Event()
 """Ends ``wait``."""
 entered = threading.Semaphore(0)
@@ -51,14 +53,14 @@ def odd() -> object:
 
 def wait() -> str:
     entered.release()
-    release.wait(10)
+    release.wait(SECONDS)
     return "done"
 
 
 async def doze() -> str:
     entered.release()
     try:
-        await asyncio.sleep(60)
+        await asyncio.sleep(10 * SECONDS)
     except asyncio.CancelledError:
         ended.append("doze")
         raise

@@ -144,9 +144,9 @@ def test_a_cancelled_call_gives_nothing_and_waits_for_nobody(box: Toolbox, name:
     results: list[Any] = []
     caller = threading.Thread(target=lambda: results.extend(call(box, name, cancel=cancel)))
     caller.start()
-    assert callables.entered.acquire(timeout=10)
+    assert callables.entered.acquire(timeout=callables.SECONDS)
     cancel.set()
-    caller.join(10)
+    caller.join(callables.SECONDS)
     assert not caller.is_alive() and results == []
 
 
@@ -156,20 +156,20 @@ def test_no_more_calls_run_at_once_than_the_profile_says() -> None:
     first: list[Any] = []
     caller = threading.Thread(target=lambda: first.extend(call(box, "wait")))
     caller.start()
-    assert callables.entered.acquire(timeout=10)
+    assert callables.entered.acquire(timeout=callables.SECONDS)
     cancel = Cancel()
     second: list[Any] = []
     waiting = threading.Thread(target=lambda: second.extend(call(box, "wait", cancel=cancel)))
     waiting.start()
     assert not callables.entered.acquire(blocking=False)
     cancel.set()
-    waiting.join(10)
+    waiting.join(callables.SECONDS)
     assert second == [] and not callables.entered.acquire(blocking=False)
     callables.release.set()
-    caller.join(10)
+    caller.join(callables.SECONDS)
     assert first == [ToolDone("done")]
     assert call(box, "wait") == [ToolDone("done")]
-    assert callables.entered.acquire(timeout=10)
+    assert callables.entered.acquire(timeout=callables.SECONDS)
     box.close()
 
 

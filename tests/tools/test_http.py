@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from tests.tools.callables import SECONDS
 
 from rtengine.models.jobs import ToolDone, ToolRequest
 from rtengine.models.ports import Cancel
@@ -29,7 +30,7 @@ class Endpoint(BaseHTTPRequestHandler):
         body = self.rfile.read(length).decode()
         if self.path.startswith("/hang"):
             asked.release()
-            release.wait(10)
+            release.wait(SECONDS)
         if self.path.startswith("/redirect"):
             self.send_response(302)
             self.send_header("location", "http://169.254.169.254/latest")
@@ -123,7 +124,7 @@ def test_a_cancelled_call_does_not_wait_for_the_endpoint(address: str) -> None:
     results: list[Any] = []
     caller = threading.Thread(target=lambda: results.extend(call(f"{address}/hang", {}, cancel)))
     caller.start()
-    assert asked.acquire(timeout=10)
+    assert asked.acquire(timeout=SECONDS)
     cancel.set()
-    caller.join(10)
+    caller.join(SECONDS)
     assert not caller.is_alive() and results == []

@@ -18,6 +18,7 @@ import httpx2
 import pytest
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
+from tests.tools.callables import SECONDS
 from tests.tools.mcp_server import server
 
 from rtengine.models.jobs import JobFailed, McpAddress, ToolDone, ToolListDone, ToolRequest
@@ -63,7 +64,7 @@ def serving() -> Iterator[tuple[int, Doorman]]:
         thread.start()
         yield listener.getsockname()[1], doorman
         host.should_exit = True
-        thread.join(20)
+        thread.join(SECONDS)
 
 
 @pytest.fixture(scope="module")

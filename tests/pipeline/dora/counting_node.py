@@ -46,6 +46,8 @@ class Counting:
                         pass
                     yield GenerateText(f"{begun} ")
             finally:
+                if cancel and at_cancel < 0:
+                    note()  # it was seen before the word of it came
                 written = self.folder / f"{name}.written"
                 written.write_text(str(at_cancel), encoding="utf-8")
                 written.rename(self.folder / f"{name}.over")

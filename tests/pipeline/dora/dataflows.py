@@ -12,14 +12,14 @@ from pathlib import Path
 
 from tests.pipeline.doubles import Receiver
 
-from rtengine.models.jobs import FINAL, GenerateRequest, Job, Result
+from rtengine.models.jobs import FINAL, GenerateRequest, Job, JobFailed, Result
 from rtengine.pipeline.dora.dataflow import Dataflow, parse, write
 from rtengine.pipeline.dora.host import DoraHost
 from rtengine.pipeline.dora.keeper import children
 from rtengine.profile.load import Profile, load_profile
 from rtengine.profile.settings import PipelineSettings
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds. How long a loaded machine may take for anything."""
 
 PROFILE = """
@@ -58,6 +58,16 @@ class Patient(Receiver):
 
     async def until(self, reached: Callable[[], bool]) -> None:
         await eventually(reached)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_failure: Callable[[str], None] = lambda job_id: None
+        """Called at the moment in which a job has failed."""
+
+    def __call__(self, job_id: str, result: Result) -> None:
+        super().__call__(job_id, result)
+        if isinstance(result, JobFailed):
+            self.on_failure(job_id)
 
     async def outcome(self, job_id: str) -> Result:
         await self.final(job_id)

@@ -23,7 +23,7 @@ from rtengine.models.jobs import (
 from rtengine.pipeline.dora.dataflow import Dataflow, parse, read
 from rtengine.pipeline.dora.host import DoraHost
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 
 ROOT = Path(__file__).parents[3]
 

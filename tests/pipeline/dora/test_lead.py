@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from tests.pipeline.doubles import SECONDS
 
 from rtengine.models.jobs import GenerateDone, GenerateRequest, GenerateText, Job, Result
 from rtengine.models.ports import Cancel
@@ -41,7 +42,7 @@ class Reader:
 
     def until(self, count: int) -> bool:
         with self.changed:
-            return self.changed.wait_for(lambda: len(self.taken) >= count, 10)
+            return self.changed.wait_for(lambda: len(self.taken) >= count, SECONDS)
 
 
 def test_a_stage_waits_for_the_server_and_goes_on_with_its_credit() -> None:
@@ -53,7 +54,7 @@ def test_a_stage_waits_for_the_server_and_goes_on_with_its_credit() -> None:
     leads.credit("job_1", 1)  # an older word does not take it back, nor give more
     leads.credit("another", 100)
     reader.cancel.set()
-    reader.thread.join(10)
+    reader.thread.join(SECONDS)
     assert not reader.thread.is_alive()
     assert len(reader.taken) == 7
 
@@ -62,5 +63,5 @@ def test_a_cancelled_job_does_not_wait() -> None:
     reader = Reader(Leads(2))
     assert reader.until(2)
     reader.cancel.set()
-    reader.thread.join(10)
+    reader.thread.join(SECONDS)
     assert not reader.thread.is_alive()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -21,9 +22,9 @@ from tests.soak.test_sessions import FACTOR
 from websockets.asyncio.client import ClientConnection, connect
 
 from rtengine.models.weights import cache_dir
-from rtengine.pipeline.dora.ports import free_port, sockets
+from rtengine.pipeline.dora.ports import sockets
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600)]
 
 MARK = "RTENGINE_TEST_MARK"
 LOOPBACK = "0100007F:"
@@ -38,7 +39,6 @@ class Run:
     mark: str
     folder: Path
     log: Path
-    port: int
 
     def processes(self) -> list[int]:
         """Whatever was started by it, wherever its parent has gone."""
@@ -57,7 +57,13 @@ class Run:
         return [pid for pid in below(self.process.pid) if "rtengine.pipeline.dora.node" in command(pid)]
 
     def ready(self) -> bool:
-        return b"is ready" in self.log.read_bytes()
+        return bool(self.url)
+
+    @property
+    def url(self) -> str:
+        """Where clients connect, once it has said so."""
+        told = re.search(r"WebSocket +(ws://\S+)\n", self.log.read_text(encoding="utf-8"))
+        return told[1] if told else ""
 
 
 @asynccontextmanager
@@ -67,8 +73,7 @@ async def started(folder: Path, profile: str = "scripted", cache: Path | None = 
     for place in places.values():
         place.mkdir(parents=True)
     log = folder / "log"
-    port = free_port("127.0.0.1")
-    arguments = ["run", "--profile", profile, "--pipeline", "dora", "--no-pull", "--port", str(port)]
+    arguments = ["run", "--profile", profile, "--pipeline", "dora", "--no-pull", "--port", "0"]
     with log.open("wb") as output:
         server = subprocess.Popen(  # noqa: ASYNC220
             [sys.executable, "-m", "rtengine_cli", *arguments],
@@ -85,7 +90,7 @@ async def started(folder: Path, profile: str = "scripted", cache: Path | None = 
             stderr=subprocess.STDOUT,
         )
     try:
-        yield Run(server, mark, folder / "run", log, port)
+        yield Run(server, mark, folder / "run", log)
     finally:
         server.kill()
         await asyncio.to_thread(server.wait)
@@ -140,7 +145,7 @@ async def test_a_server_that_ends_leaves_nothing_behind(tmp_path: Path, how: sig
         await eventually(lambda: not run.processes())
         assert run.process.returncode == (-how if how is signal.SIGKILL else 0), run.log.read_text()
         assert run.files() == []
-        assert shared_memory() <= shared
+        await eventually(lambda: shared_memory() <= shared)  # other programs use it too, for a moment
         assert not opened.keys() & listeners().keys()
 
 
@@ -156,7 +161,7 @@ async def test_a_server_whose_model_cannot_be_loaded_leaves_nothing_behind(tmp_p
         assert run.process.returncode == 1, run.log.read_text()
         await eventually(lambda: not run.processes())
         assert run.files() == []
-        assert shared_memory() <= shared
+        await eventually(lambda: shared_memory() <= shared)  # other programs use it too, for a moment
 
 
 @pytest.mark.parametrize(
@@ -184,7 +189,7 @@ async def test_two_servers_do_not_hear_each_other_and_one_is_not_touched_by_the_
 
 
 def talk(run: Run) -> connect:
-    return connect(f"ws://127.0.0.1:{run.port}/v1/realtime?model=scripted", compression=None)
+    return connect(f"{run.url}?model=scripted", compression=None)
 
 
 async def answer(client: ClientConnection, text: str) -> str:
