@@ -207,7 +207,7 @@ async def test_connections_are_closed_side_by_side(monkeypatch: pytest.MonkeyPat
     tools = [ToolSettings.model_validate({"name": name, "run": {"mcp": {"command": ["x"]}}}) for name in ("a", "b")]
     servers = Servers({tool.name: tool for tool in tools}, (), ToolLoop())
     opened = [servers._connection(tool.name, tool.name) for tool in tools]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SECONDS):
         await servers.close()
     assert closing == opened
 

@@ -38,7 +38,7 @@ async def test_a_start_for_which_the_system_has_no_room_is_tried_again(
     host = DoraHost(parse(write(profile(tmp_path))))
     host._supervision = asyncio.ensure_future(host._supervise())
     with caplog.at_level(logging.ERROR):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await tried_again.wait()
     await host.close()
     assert "Resource temporarily unavailable" in caplog.text
