@@ -123,12 +123,15 @@ def test_audio_too_short_for_words_is_not_sent(transcriber: OpenAITranscriber, s
 
 def test_words_are_streamed_where_the_endpoint_does(server: Server) -> None:
     done = {"type": "transcript.text.done", "text": "Hello there.", "logprobs": TOKENS}
-    deltas = [{"type": "transcript.text.delta", "delta": words} for words in ("Hello", " there.")]
+    deltas: list[dict[str, Any]] = [
+        {"type": "transcript.text.delta", "delta": "Hello", "logprobs": TOKENS},
+        {"type": "transcript.text.delta", "delta": " there."},
+    ]
     for model in opened(server, stream=True, logprobs=True):
         results = transcribe(model, server, stream(*deltas, done), logprobs=True)
     tokens = (("Hel", -0.5), ("lo", -1.0))
     assert results == [
-        TranscribeDelta("Hello"),
+        TranscribeDelta("Hello", tokens),
         TranscribeDelta(" there."),
         TranscribeDone("Hello there.", 0.5, None, tokens),
     ]

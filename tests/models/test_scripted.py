@@ -72,7 +72,7 @@ def test_deltas_are_the_transcript_and_log_probabilities_come_when_asked_for() -
     model = transcriber(transcripts=["one two  three"], deltas=True)
     request = TranscribeRequest(bytes(320), 16000, language="en", logprobs=True)
     *deltas, done = model.transcribe(request, Cancel())
-    assert [delta.delta for delta in deltas if isinstance(delta, TranscribeDelta)] == ["one", " two", "  three"]
+    assert deltas == [TranscribeDelta(word, ((word, 0.0),)) for word in ("one", " two", "  three")]
     assert done == TranscribeDone("one two  three", 0.01, "en", (("one", 0.0), (" two", 0.0), ("  three", 0.0)))
 
 

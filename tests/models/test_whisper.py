@@ -218,6 +218,14 @@ def test_log_probabilities_are_given_per_character_when_asked_for(monkeypatch: p
     assert model.asked[0]["return_logits_vocab"] is True
 
 
+def test_a_window_of_long_audio_has_its_log_probabilities_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    window = [TIMESTAMP, ord("A"), TIMESTAMP + 500, TIMESTAMP + 500, ord("X")]
+    model = FakeModel([said(window), said("B"), said("C")])
+    *deltas, done = transcriber(model, monkeypatch).transcribe(audio(50, logprobs=True), Cancel())
+    assert [delta.logprobs[0][0] for delta in deltas] == ["A", "B", "C"]
+    assert done.logprobs == sum((delta.logprobs for delta in deltas), ())
+
+
 def test_long_audio_is_read_from_where_the_last_complete_sentence_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     ten_seconds = TIMESTAMP + 500
     window = [TIMESTAMP, ord("A"), ten_seconds, ten_seconds, ord("X")]

@@ -104,6 +104,8 @@ class TranscribeDelta:
 
     name: ClassVar[str] = "transcribe.delta"
     delta: str
+    logprobs: tuple[tuple[str, float], ...] | None = None
+    """(token, log probability) pairs of these words, when asked for and told so early."""
 
 
 @dataclass(frozen=True, slots=True)

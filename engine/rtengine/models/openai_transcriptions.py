@@ -72,7 +72,7 @@ class OpenAITranscriber:
         heard = _Heard(self._settings.stream)
         for piece in self._endpoint.pieces(opened, cancel):
             if delta := heard.push(piece):
-                yield TranscribeDelta(delta)
+                yield TranscribeDelta(delta, _tokens(_fields(piece)) if request.logprobs else None)
         if not cancel:
             logprobs = self._logprobs(heard) if request.logprobs else None
             yield TranscribeDone(self._text(heard), seconds, heard.language or body.get("language"), logprobs)
@@ -140,7 +140,7 @@ class _Heard:
 
     def push(self, piece: Any) -> str:
         """Read one piece; the words that it adds."""
-        match piece.to_dict() if hasattr(piece, "to_dict") else piece:
+        match _fields(piece):
             case {"type": "transcript.text.delta", "delta": str(words)}:
                 return self._add(words)
             # So vLLM streams: in the shape of chat completions, with a reason at the end of each 30 s.
@@ -163,10 +163,20 @@ class _Heard:
         match answer.get("languages"):
             case [{"code": str(code)}, *_]:
                 self.language = code
-        match answer.get("logprobs"):
-            case [*tokens]:
-                with contextlib.suppress(KeyError, TypeError):  # else it told none
-                    self.logprobs = tuple((str(token["token"]), float(token["logprob"])) for token in tokens)
+        self.logprobs = _tokens(answer)
+
+
+def _fields(piece: Any) -> Any:
+    return piece.to_dict() if hasattr(piece, "to_dict") else piece
+
+
+def _tokens(answer: Mapping[Any, Any]) -> tuple[tuple[str, float], ...] | None:
+    """The log probabilities that a piece tells, if any."""
+    match answer.get("logprobs"):
+        case [*tokens]:
+            with contextlib.suppress(KeyError, TypeError):  # else it told none
+                return tuple((str(token["token"]), float(token["logprob"])) for token in tokens)
+    return None
 
 
 def _code(language: str) -> str:

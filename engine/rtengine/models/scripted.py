@@ -134,10 +134,11 @@ class ScriptedTranscriber:
         if scripted.fail is not None:
             raise scripted.fail.failure()
         words = TOKEN.findall(scripted.say)
+        logprobs = tuple((word, 0.0) for word in words)
         if self._settings.deltas:
-            yield from map(TranscribeDelta, words)
-        logprobs = tuple((word, 0.0) for word in words) if request.logprobs else None
-        yield TranscribeDone(scripted.say, seconds, request.language, logprobs)
+            for pair in logprobs:
+                yield TranscribeDelta(pair[0], (pair,) if request.logprobs else None)
+        yield TranscribeDone(scripted.say, seconds, request.language, logprobs if request.logprobs else None)
 
     def _at(self, index: int, seconds: float) -> ScriptedTranscript:
         if not self._script:

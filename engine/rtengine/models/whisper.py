@@ -131,7 +131,8 @@ class WhisperTranscriber:
             logprobs += decoded.tokens
             parts.append(decoded.text)
             if len(samples) > _LONGEST_SECONDS * RATE:
-                yield TranscribeDelta(decoded.text if len(parts) == 1 else f" {decoded.text}")
+                words = decoded.text if len(parts) == 1 else f" {decoded.text}"
+                yield TranscribeDelta(words, decoded.tokens if request.logprobs else None)
         if not cancel:
             yield TranscribeDone(" ".join(parts), seconds, language, tuple(logprobs) if request.logprobs else None)
 

@@ -21,6 +21,11 @@ class Transcribed(Shape):
     logprobs: tuple[tuple[str, float], ...] | None = Field(None, description="Token and log probability, each")
 
 
+class TranscribedWords(Shape):
+    delta: str = Field(description="The words")
+    logprobs: tuple[tuple[str, float], ...] | None = Field(None, description="Token and log probability, each")
+
+
 class Call(Shape):
     call_id: str = Field(description="Id of the call, by the chat model")
     function: str = Field(description="Name of the function")
@@ -43,7 +48,7 @@ class Results(Shape):
 
     transcript: str | None = Field(None, description="The transcript of a second of speech")
     transcribed: Transcribed | None = Field(None, description="The transcript, with what else is known of it")
-    transcribe_delta: str | None = Field(None, description="Words that are certain by now")
+    transcribe_delta: str | TranscribedWords | None = Field(None, description="Words that are certain by now")
     text: str | None = Field(None, description="Text that the chat model writes")
     call: Call | None = Field(None, description="The chat model begins a function call")
     arguments: Arguments | None = Field(None, description="Arguments of a function call, or a part of them")
@@ -89,7 +94,7 @@ def produced(kind: str, value: Any) -> jobs.Result:
         case "transcribed":
             return jobs.TranscribeDone(**dict(value))
         case "transcribe_delta":
-            return jobs.TranscribeDelta(value)
+            return jobs.TranscribeDelta(value) if isinstance(value, str) else jobs.TranscribeDelta(**dict(value))
         case "text":
             return jobs.GenerateText(value)
         case "call":

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.unit
 
 RESULTS: list[Result] = [
     TranscribeDelta("hé"),
+    TranscribeDelta("hé", (("h", -0.5), ("é", -1.0))),
     TranscribeDone("hello", 1.5, "en", (("hel", -0.5), ("lo", -0.25))),
     TranscribeDone("", 0.0),
     GenerateText("“Oh”\u2028"),
