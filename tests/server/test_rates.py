@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from contextlib import closing
 from pathlib import Path
 from queue import Queue
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from fakeredis import FakeRedisConnection, FakeServer
@@ -22,6 +23,8 @@ from rtengine.server import rates as module
 from rtengine.server.rates import Behind, KeyRates, Rates, Window
 
 pytestmark = pytest.mark.unit
+
+T = TypeVar("T")
 
 BOTH = KeyLimits(requests_per_minute=2, tokens_per_minute=100)
 
@@ -84,16 +87,18 @@ def test_sessions_of_a_key_share_and_keys_do_not(clock: Clock) -> None:
 # --- shared ---------------------------------------------------------------------------------------------------------
 
 
-class Later:
+class Later(Executor):
     """An executor and a loop at once: work and answers wait until the test lets them go."""
 
     def __init__(self) -> None:
         self.work: list[Callable[[], None]] = []
 
-    def submit(self, function: Callable[..., None], *args: Any) -> None:
-        self.work.append(lambda: function(*args))
+    def submit(self, function: Callable[..., T], /, *args: Any, **named: Any) -> Future[T]:
+        future = Future[T]()
+        self.work.append(lambda: future.set_result(function(*args, **named)))
+        return future
 
-    def shutdown(self, cancel_futures: bool) -> None:
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         self.work.clear()
 
     def go(self) -> None:
@@ -109,7 +114,7 @@ class SharedRates(Rates):
         self.later = Later()
         pool = ConnectionPool(connection_class=FakeRedisConnection, server=server)
         redis = RedisStorage("redis://localhost", connection_pool=pool)
-        behind = Behind(lambda answer: answer(), redis.storage.close, self.later)  # type: ignore[arg-type]
+        behind = Behind(lambda answer: answer(), redis.storage.close, self.later)
         self._shared = module.Counters(redis), behind
 
 
@@ -177,7 +182,7 @@ def test_what_has_waited_for_a_lost_redis_is_not_counted_when_it_is_back(clock: 
 
         return exchange
 
-    behind = Behind(lambda answer: answer(), later.work.clear, later)  # type: ignore[arg-type]
+    behind = Behind(lambda answer: answer(), later.work.clear, later)
     behind.run(ask("old"), answers.append)
     clock.now += 30  # so long the ones before it took to fail
     behind.run(ask("new"), answers.append)
@@ -192,7 +197,7 @@ def test_an_answer_after_the_loop_has_closed_is_dropped() -> None:
 
     later = Later()
     answers: list[Window | None] = []
-    Behind(closed, later.work.clear, later).run(lambda: Window(1, 2.0), answers.append)  # type: ignore[arg-type]
+    Behind(closed, later.work.clear, later).run(lambda: Window(1, 2.0), answers.append)
     later.go()
     assert answers == []
 

@@ -2,7 +2,7 @@
 import { OpenAIRealtimeWebSocket, RealtimeAgent, RealtimeSession, tool } from "@openai/agents-realtime";
 import { z } from "zod";
 
-import { MODEL, WS, frames, run, same, until } from "./turns.mjs";
+import { MODEL, WS, frames, run, said, same, until } from "./turns.mjs";
 
 const asked = [];
 const getWeather = tool({
@@ -37,11 +37,6 @@ async function talking(modality, turn) {
     session.close();
   }
 }
-
-const said = (session) =>
-  session.history
-    .filter((item) => item.type === "message" && item.role === "assistant")
-    .flatMap((item) => item.content.map((part) => part.text ?? part.transcript ?? ""));
 
 function speak(session, name) {
   for (const frame of frames(name)) session.sendAudio(frame.buffer.slice(frame.byteOffset, frame.byteOffset + frame.byteLength));

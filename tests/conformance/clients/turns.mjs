@@ -19,6 +19,13 @@ export function samples(frame) {
   return new Int16Array(frame.buffer.slice(frame.byteOffset, frame.byteOffset + frame.byteLength));
 }
 
+// Each answer in the history of a session of the Agents SDK.
+export function said(session) {
+  return session.history
+    .filter((item) => item.type === "message" && item.role === "assistant")
+    .flatMap((item) => item.content.map((part) => part.text ?? part.transcript ?? ""));
+}
+
 export async function until(holds, what) {
   const end = Date.now() + 1000 * SECONDS;
   while (!holds()) {

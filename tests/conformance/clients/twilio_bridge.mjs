@@ -3,7 +3,7 @@ import { RealtimeAgent, RealtimeSession, tool } from "@openai/agents/realtime";
 import { TwilioRealtimeTransportLayer } from "@openai/agents-extensions";
 import { z } from "zod";
 
-import { MODEL, WS, frames, run, same, samples, until } from "./turns.mjs";
+import { MODEL, WS, frames, run, said, same, samples, until } from "./turns.mjs";
 
 const STREAM = "MZ0";
 const FRAME_MS = 20;
@@ -85,10 +85,6 @@ async function talking(config, turn) {
   }
 }
 
-const said = (session) =>
-  session.history
-    .filter((item) => item.type === "message" && item.role === "assistant")
-    .flatMap((item) => item.content.map((part) => part.text ?? part.transcript ?? ""));
 const AUDIO = { audio: { input: { turnDetection: { type: "server_vad", silenceDurationMs: 500, interruptResponse: true } } } };
 
 await run({
